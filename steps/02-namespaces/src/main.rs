@@ -97,7 +97,9 @@ fn container(root: &Path, options: &Options, program: &Program) -> Result<u8> {
 fn enter(pid: Pid, command: &[OsString]) -> Result<u8> {
     let program = Program::new(command)?.in_container()?;
     join::enter(pid)?;
-    step_00::spawn(|| exec(&program))?.wait()
+    // Once more a child: who has joined a pid namespace does not live in it, only its children do.
+    let nothing_new = Clone3 { namespaces: CloneFlags::empty(), cgroup: None };
+    spawn(nothing_new, |_| exec(&program))?.release_and_wait()
 }
 
 fn demonstrate() -> Result<u8> {

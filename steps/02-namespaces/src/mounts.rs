@@ -29,12 +29,14 @@ pub fn mount_proc(root: &Path) -> Result<()> {
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     match mount(Some("proc"), &target, Some("proc"), flags, NONE) {
-        Err(Errno::EPERM) => {
-            let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
-            mount(Some("/proc"), &target, NONE, bind, NONE).doing("mount(2) MS_BIND|MS_REC of /proc on", &target)?;
-            term::note("a new /proc is EPERM here (the outer one is masked): the outer one is bound instead");
-            Ok(())
-        }
+        Err(Errno::EPERM) => bind_outer_proc(&target),
         outcome => outcome.doing("mount(2) proc on", &target),
     }
+}
+
+/// Binds the /proc that is there, with what covers parts of it.
+pub fn bind_outer_proc(target: &Path) -> Result<()> {
+    term::note("a new /proc is EPERM here (the outer one is masked): the outer one is bound instead");
+    let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+    mount(Some("/proc"), target, NONE, bind, NONE).doing("mount(2) MS_BIND|MS_REC of /proc on", target)
 }

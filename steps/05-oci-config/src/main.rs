@@ -1,1 +1,181 @@
-fn main(){}
+//! Step 05: the container of step 04, described by a bundle's config.json.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
+use nix::errno::Errno;
+use nix::mount::MsFlags;
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::unistd::{getegid, geteuid, sethostname};
+use step_00::Program;
+use step_01::exec;
+use step_02::{Clone3, ids, mounts, spawn};
+use step_03::Cgroup;
+use step_04::{bind_to_itself, dev, pivot_into, sys};
+use step_05::{Bundle, mount, spec};
+
+mod demonstration;
+
+/// Lesson 05: the runtime specification's config.json.
+///
+/// Without arguments: a demonstration with a bundle of its own. Fields that this lesson does not teach are
+/// listed on each run as not applied.
+#[derive(Parser)]
+#[command(name = "step-05", after_help = cli::EXIT_STATUS)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run a bundle, or a command in a bundle that is made for it, and exit as it does
+    Run(Run),
+    /// Write a config.json to begin with, as `runc spec` does
+    Spec {
+        /// For who is not root: with a user namespace
+        #[arg(long)]
+        rootless: bool,
+        /// The bundle
+        #[arg(long, default_value = ".", value_name = "DIR")]
+        bundle: PathBuf,
+    },
+    /// Assemble the root of the demonstration into a directory of yours
+    Rootfs(cli::AssembleRootfs),
+}
+
+#[derive(Args)]
+#[group(skip)]
+struct Run {
+    /// A directory with a config.json and the root that it names
+    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
+    bundle: Option<PathBuf>,
+    /// Refuse a configuration of which any field would not be applied
+    #[arg(long)]
+    strict: bool,
+    /// A root directory of yours for the bundle that is made
+    #[arg(long, value_name = "DIR")]
+    rootfs: Option<PathBuf>,
+    /// Instead of process.args
+    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    kit::start();
+    kit::finish(match Cli::parse().verb {
+        Some(Verb::Run(run)) => run_bundle(&run),
+        Some(Verb::Spec { rootless, bundle }) => write_spec(&bundle, rootless),
+        Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
+        None => demonstration::demonstrate(),
+    })
+}
+
+fn run_bundle(run: &Run) -> Result<u8> {
+    let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
+    let bundle = match (&run.bundle, &made) {
+        (Some(dir), _) => Bundle::load(dir)?,
+        (None, made) => default_bundle(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
+    };
+    let bundle = if run.strict { bundle.strictly()? } else { bundle };
+    for field in &bundle.unapplied {
+        term::note(format_args!("not applied: {} ({})", field.path, field.by));
+    }
+    let program = if run.command.is_empty() { Program::new(&bundle.config.process.args) } else { Program::new(&run.command) };
+    container(&bundle, &program?.env(&bundle.config.process.env)?)
+}
+
+/// The bundle for a root that is there already.
+fn default_bundle(root: &Path) -> Result<Bundle> {
+    let rootless = (Tier::of_self() == Tier::User).then(|| (geteuid().as_raw(), getegid().as_raw()));
+    let mut document = spec::default(rootless);
+    document["root"]["path"] = root.to_string_lossy().into();
+    Bundle::from_document(Path::new("/"), &document)
+}
+
+/// The container so far.
+fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
+    let (tier, config) = (Tier::of_self(), &bundle.config);
+    if tier == Tier::User && config.maps.is_none() {
+        let error = Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
+        return Err(error.advise("step-05 spec --rootless, or runc spec --rootless, writes one that has"));
+    }
+    let limited = !config.limits.is_empty();
+    let cgroup = if limited { Some(Cgroup::create(&config.limits)?) } else { Cgroup::create_if_allowed(&config.limits)? };
+    let joined: Vec<_> = config
+        .joined
+        .iter()
+        .map(|(kind, path)| File::open(path).doing("open(2) a namespace", path).map(|file| (*kind, file)))
+        .collect::<Result<_>>()?;
+
+    let namespaces = config.namespaces - CloneFlags::CLONE_NEWCGROUP;
+    let birthplace = cgroup.as_ref().and_then(Cgroup::birthplace);
+    let init = spawn(Clone3 { namespaces, cgroup: birthplace }, |gate| {
+        if let Some(cgroup) = &cgroup {
+            cgroup.enter()?;
+        }
+        for (kind, file) in &joined {
+            setns(file, *kind).doing(format!("setns(2) {}", step_02::names(*kind)), "")?;
+        }
+        if config.namespaces.contains(CloneFlags::CLONE_NEWCGROUP) {
+            unshare(CloneFlags::CLONE_NEWCGROUP).doing("unshare(2) CLONE_NEWCGROUP", "")?;
+        }
+        if config.maps.is_some() {
+            ids::become_root(gate)?;
+        }
+        if let Some(name) = &config.hostname {
+            sethostname(name).doing("sethostname(2)", name)?;
+        }
+        mounts::make_private()?;
+        bind_to_itself(&bundle.root)?;
+        mount_all(bundle, cgroup.as_ref())?;
+        pivot_into(&bundle.root)?;
+        if config.read_only {
+            mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
+        }
+        config.process.become_user()?;
+        gate.die_with_parent()?;
+        exec(program)
+    })?;
+    if let Some(maps) = &config.maps {
+        maps.write_for(init.pid(), tier)?;
+    }
+    let outcome = init.release_and_wait();
+    if let Some(cgroup) = cgroup {
+        cgroup.remove()?;
+    }
+    outcome
+}
+
+/// The mounts in their order, and then the devices that the specification wants in every /dev.
+fn mount_all(bundle: &Bundle, cgroup: Option<&Cgroup>) -> Result<()> {
+    for mount in &bundle.config.mounts {
+        let target = mount.target(&bundle.root)?;
+        match (mount.kind.as_str(), cgroup) {
+            ("cgroup", Some(cgroup)) => sys::mount_cgroups(&target, cgroup)?,
+            ("cgroup", None) => term::note("not applied: the mount of type cgroup (there is no cgroup)"),
+            (kind, _) => match (kind, mount.mount(&target, &bundle.dir)) {
+                // Lessons 02 and 04 have told when a new one is refused, and what serves instead.
+                ("proc", Err(error)) if error.errno() == Some(Errno::EPERM) => mounts::bind_outer_proc(&target)?,
+                ("sysfs", Err(error)) if error.errno() == Some(Errno::EPERM) => sys::bind_outer_sys(&target)?,
+                (_, outcome) => outcome?,
+            },
+        }
+    }
+    let dev = bundle.root.join("dev");
+    if dev.is_dir() && !dev.join("null").exists() { dev::populate(&dev) } else { Ok(()) }
+}
+
+/// Like `runc spec` it does not overwrite.
+fn write_spec(bundle: &Path, rootless: bool) -> Result<u8> {
+    let rootless = rootless.then(|| (geteuid().as_raw(), getegid().as_raw()));
+    let path = bundle.join("config.json");
+    let text = format!("{:#}\n", spec::default(rootless));
+    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).doing("write", &path).map(|()| 0)
+}

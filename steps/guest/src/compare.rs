@@ -1,7 +1,5 @@
 //! A report beside the host's, in tokens that hold on any machine: `mnt:NEW`, `pid 1`, `the host's`.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Report;
@@ -39,7 +37,7 @@ pub fn compare(host: &Report, guest: &Report) -> Vec<Row> {
         own("seccomp", "as it is", host.seccomp != guest.seccomp, "changed"),
         own("no_new_privs", "as it is", host.no_new_privs != guest.no_new_privs, "changed"),
     ];
-    let cgroup = host.cgroup.paths != guest.cgroup.paths;
+    let cgroup = host.cgroup.paths != guest.cgroup.paths || new(host, guest, "cgroup");
     rows.push(own("cgroup", "the host's", cgroup, "its own"));
     rows.push(row("descriptors", &numbers(host), numbers(guest), false));
     rows.push(row("zombies", "", guest.zombies_of_own(host).to_string(), false));
@@ -105,19 +103,17 @@ fn root(report: &Report) -> (u64, u64) {
     (report.root.device, report.root.inode)
 }
 
-/// The guest's mounts are its own when the host's root is no longer among them.
+/// In a chroot, mountinfo shows nothing above the root: the host's mounts are out of sight and still there.
+/// The tree is the guest's own when its `/` is a mount, and not the host's.
 fn mounts(host: &Report, guest: &Report) -> Row {
-    if !new(host, guest, "mnt") {
-        return own("mounts", "the host's", false, "");
-    }
-    let kinds: BTreeSet<_> = guest.mounts.iter().map(|mount| mount.kind.as_str()).collect();
-    let kept = guest.mounts.len() >= host.mounts.len() || !guest.mounts.iter().any(|mount| mount.target == "/");
-    let seen = match (guest.mounts.is_empty(), kept) {
-        (true, _) => "none: no /proc".to_owned(),
-        (_, true) => "a copy of the host's".to_owned(),
-        (_, false) => format!("its own: {}", kinds.into_iter().collect::<Vec<_>>().join(" ")),
+    let namespace = new(host, guest, "mnt");
+    let own = namespace && root(host) != root(guest) && guest.mounts.iter().any(|mount| mount.target == "/");
+    let seen = match (namespace, own) {
+        (_, true) => "its own only",
+        (true, _) => "a copy of the host's",
+        (false, _) => "the host's",
     };
-    row("mounts", "the host's", seen, !kept)
+    row("mounts", "the host's", seen.to_owned(), own)
 }
 
 fn capabilities(host: &Report, guest: &Report) -> Row {

@@ -18,6 +18,15 @@ use crate::{Doing, Error, Result, term};
 /// Every name that a run gives to a directory or a control group begins so.
 pub const PREFIX: &str = "docker-dive.";
 
+/// The environment variable by which a lab marks the names of the runs in it. They sweep among themselves
+/// only, so that labs side by side do not clean up after each other.
+pub const LAB: &str = "DOCKER_DIVE_LAB";
+
+/// How the names of this run, and of those that it may clean up after, begin.
+pub fn prefix() -> String {
+    std::env::var(LAB).map_or_else(|_| PREFIX.to_owned(), |lab| format!("{PREFIX}{lab}."))
+}
+
 /// A directory of this run; it goes with its owner.
 #[derive(Debug)]
 pub struct Scratch {
@@ -33,7 +42,7 @@ impl Scratch {
         let base = base()?;
         sweep(&base);
         for _ in 0..16 {
-            let path = base.join(format!("{PREFIX}{}", unique()));
+            let path = base.join(unique());
             fs::create_dir(&path).doing("mkdir(2)", &path)?;
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).doing("chmod(2)", &path)?;
             // Between mkdir and flock another run's sweep may have taken it for a dead one.
@@ -59,10 +68,10 @@ impl Drop for Scratch {
     }
 }
 
-/// A name that no other run has: time and pid, in hexadecimal.
+/// A name that no other run has: the prefix, then time and pid in hexadecimal.
 pub fn unique() -> String {
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_nanos());
-    format!("{:x}-{:x}", now, std::process::id())
+    format!("{}{now:x}-{:x}", prefix(), std::process::id())
 }
 
 /// Takes the lock of a directory, unless a living run has it.
@@ -98,8 +107,8 @@ fn usable(dir: &Path) -> std::result::Result<(), String> {
 
 /// Removes what killed runs of this user left in the directory, and says so.
 fn sweep(base: &Path) {
-    let entries = fs::read_dir(base).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX)) {
+    let (entries, prefix) = (fs::read_dir(base).into_iter().flatten().flatten(), prefix());
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
         let ours = entry.metadata().is_ok_and(|dir| dir.is_dir() && dir.uid() == geteuid().as_raw());
         let path = entry.path();
         if !ours {

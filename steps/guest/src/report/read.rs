@@ -113,17 +113,13 @@ pub(super) fn links() -> Vec<String> {
     interfaces.iter().map(|link| link.name().to_string_lossy().into_owned()).collect()
 }
 
-/// Device nodes below a directory, one level of subdirectories deep.
+/// Device nodes in a directory. By stat(2), for a directory lists a node that is bound onto a file as a file.
 pub(super) fn devices(dir: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_char_device() || kind.is_block_device() {
-            found.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    found.sort();
-    found
+    let is_device = |name: &String| {
+        let kind = fs::symlink_metadata(dir.join(name)).map(|node| node.file_type());
+        kind.is_ok_and(|kind| kind.is_char_device() || kind.is_block_device())
+    };
+    names_in(dir).into_iter().filter(is_device).collect()
 }
 
 /// The pids that /proc shows.
@@ -145,7 +141,7 @@ pub(super) fn uptime() -> i64 {
     clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |time| time.tv_sec())
 }
 
-fn names_in(dir: &str) -> Vec<String> {
+fn names_in(dir: impl AsRef<Path>) -> Vec<String> {
     let mut names: Vec<_> = fs::read_dir(dir)
         .into_iter()
         .flatten()

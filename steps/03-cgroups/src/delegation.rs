@@ -1,0 +1,90 @@
+//! Handing controllers down, with or without being root.
+//!
+//! In version 2 a group has a controller's files only if its parent hands the controller down, by
+//! `+memory` in `cgroup.subtree_control`; and a group that hands down may hold no processes itself (the root
+//! of the tree excepted). Whoever owns a directory of the tree may do all this below it: that is delegation.
+//! systemd gives it with `Delegate=yes`, and then *we* are the process that sits in the way. So we step aside
+//! into a leaf, and come back when the container is gone.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kit::scratch::unique;
+use kit::{Doing, Result};
+use nix::errno::Errno;
+
+use crate::hierarchy::Hierarchy;
+
+/// How the name of a leaf ends.
+pub(crate) const LEAF: &str = ".leaf";
+
+/// What was handed down, and where we went for it.
+#[derive(Debug)]
+pub struct HandedDown {
+    parent: PathBuf,
+    controllers: Vec<String>,
+    leaf: Option<PathBuf>,
+}
+
+/// Hands the wanted controllers down to the children of the group's parent directory; those that the tree
+/// does not have are left to whoever looks for their files. Errors: EACCES, EROFS, EBUSY.
+pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<HandedDown> {
+    let parent = hierarchy.parent().to_owned();
+    let mut handed = HandedDown { parent: parent.clone(), controllers: vec![], leaf: None };
+    let names = |file: &str| -> Vec<String> {
+        let text = fs::read_to_string(parent.join(file)).unwrap_or_default();
+        text.split_whitespace().map(str::to_owned).collect()
+    };
+    let (there, already) = (names("cgroup.controllers"), names("cgroup.subtree_control"));
+    for controller in there {
+        if !wanted.contains(&controller.as_str()) || already.contains(&controller) {
+            continue;
+        }
+        match control(&parent, '+', &controller) {
+            Err(error) if error.errno() == Some(Errno::EBUSY) && handed.leaf.is_none() => {
+                handed.leaf = Some(step_aside(&parent)?);
+                control(&parent, '+', &controller)?;
+            }
+            outcome => outcome?,
+        }
+        handed.controllers.push(controller);
+    }
+    Ok(handed)
+}
+
+impl HandedDown {
+    /// Takes the controllers back and returns from the leaf, unless others have made groups there meanwhile.
+    pub(crate) fn take_back(self) -> Result<()> {
+        let groups = fs::read_dir(&self.parent).into_iter().flatten().flatten();
+        let others = groups
+            .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+            .any(|entry| Some(entry.path()) != self.leaf);
+        if others {
+            return Ok(());
+        }
+        for controller in &self.controllers {
+            control(&self.parent, '-', controller)?;
+        }
+        let Some(leaf) = self.leaf else { return Ok(()) };
+        enter(&self.parent)?;
+        fs::remove_dir(&leaf).doing("rmdir(2) cgroup", &leaf)
+    }
+}
+
+fn step_aside(parent: &Path) -> Result<PathBuf> {
+    let leaf = parent.join(format!("{}{LEAF}", unique()));
+    fs::create_dir(&leaf).doing("mkdir(2) cgroup", &leaf)?;
+    enter(&leaf)?;
+    Ok(leaf)
+}
+
+/// Moves this process.
+fn enter(group: &Path) -> Result<()> {
+    let procs = group.join("cgroup.procs");
+    fs::write(&procs, "0").doing("write \"0\" to the cgroup file", &procs)
+}
+
+fn control(parent: &Path, sign: char, controller: &str) -> Result<()> {
+    let file = parent.join("cgroup.subtree_control");
+    fs::write(&file, format!("{sign}{controller}")).doing(format!("write {sign}{controller} to the cgroup file"), &file)
+}
