@@ -1,1 +1,3 @@
-fn main(){}
+//! soon
+
+fn main() {}
