@@ -24,7 +24,8 @@ impl Program {
     /// Errors name a word with a NUL byte in it.
     pub fn new<W: AsRef<OsStr>>(words: &[W]) -> Result<Self> {
         let argv: Vec<_> = words.iter().map(c_string).collect::<Result<_>>()?;
-        let path = argv.first().cloned().ok_or_else(|| Error::refused("execute", "", "no command was given"))?;
+        let path =
+            argv.first().cloned().ok_or_else(|| Error::refused("execute", "", "no command was given"))?;
         let ours = std::env::vars_os().map(|(name, value)| {
             let mut pair = name;
             pair.push("=");

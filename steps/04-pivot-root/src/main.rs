@@ -126,7 +126,10 @@ fn demonstrate() -> Result<u8> {
         done: &[
             ("mount(2)", "MS_BIND of the root onto itself: pivot_root takes mounts, not directories"),
             ("mount(2)", "/proc, /sys and /dev of its own, while there still is a host to mount from"),
-            ("pivot_root(2)", "\".\", \".\": the new root below, the old one on top of it, at the same place"),
+            (
+                "pivot_root(2)",
+                "\".\", \".\": the new root below, the old one on top of it, at the same place",
+            ),
             ("umount2(2)", "MNT_DETACH: the old root goes, and with it every file of the host's"),
             ("execve(2)", "as before"),
         ],
@@ -137,7 +140,11 @@ fn demonstrate() -> Result<u8> {
             ("A1".into(), format!("walk out of the root with a second chroot and `..`: {}", walked.text()?)),
         ],
         hole: &[
-            ("A6", "root keeps every capability that it has: it may make a disk's node and mount the disk".into()),
+            (
+                "A6",
+                "root keeps every capability that it has: it may make a disk's node and mount the disk"
+                    .into(),
+            ),
             ("next", "cargo run -p step-05 takes all that is hard-coded here from a config.json".into()),
         ],
         status,

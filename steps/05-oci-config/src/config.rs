@@ -97,7 +97,11 @@ fn namespaces(linux: &Field<'_>) -> Result<Namespaces> {
             "uts" => CloneFlags::CLONE_NEWUTS,
             "user" => CloneFlags::CLONE_NEWUSER,
             "cgroup" => CloneFlags::CLONE_NEWCGROUP,
-            "time" => return Err(field.refuse("\"time\" is lesson 02's --boottime; dive-runtime reads it from here")),
+            "time" => {
+                return Err(
+                    field.refuse("\"time\" is lesson 02's --boottime; dive-runtime reads it from here")
+                );
+            }
             _ => return Err(field.refuse(format!("{kind:?} is no kind of namespace"))),
         };
         if !seen.insert(kind.clone()) {
@@ -109,7 +113,9 @@ fn namespaces(linux: &Field<'_>) -> Result<Namespaces> {
                 joined.push((flag, absolute(&path)?));
             }
             Some(path) => {
-                return Err(path.refuse(format!("a {kind} namespace is joined by dive-runtime, not by this lesson")));
+                return Err(
+                    path.refuse(format!("a {kind} namespace is joined by dive-runtime, not by this lesson"))
+                );
             }
         }
     }
@@ -133,7 +139,9 @@ fn maps(linux: &Field<'_>, namespaces: CloneFlags) -> Result<Option<Maps>> {
     let (uids, gids) = (ranges("uidMappings")?, ranges("gidMappings")?);
     match (user, uids.is_empty() || gids.is_empty()) {
         (false, _) => Ok(None),
-        (true, true) => Err(linux.need("namespaces")?.refuse("a user namespace needs uidMappings and gidMappings")),
+        (true, true) => {
+            Err(linux.need("namespaces")?.refuse("a user namespace needs uidMappings and gidMappings"))
+        }
         (true, false) => Ok(Some(Maps { uids, gids })),
     }
 }
@@ -157,7 +165,8 @@ fn limits(linux: &Field<'_>) -> Result<Limits> {
         // In the configuration swap is memory and swap together.
         if let (Some(limit), Some(swap)) = (limit, memory.get("swap")?) {
             let both = positive(Some(swap.clone()))?;
-            let swap = both.map(|both| both.checked_sub(limit).ok_or_else(|| swap.refuse("is less than memory.limit")));
+            let swap = both
+                .map(|both| both.checked_sub(limit).ok_or_else(|| swap.refuse("is less than memory.limit")));
             limits.swap = swap.transpose()?.map(Bytes);
         }
     }
@@ -176,5 +185,9 @@ fn limits(linux: &Field<'_>) -> Result<Limits> {
 /// A path that must begin at the root.
 pub(crate) fn absolute(field: &Field<'_>) -> Result<PathBuf> {
     let text = field.text()?;
-    if Path::new(&text).is_absolute() { Ok(text.into()) } else { Err(field.refuse(format!("must be absolute, and is {text:?}"))) }
+    if Path::new(&text).is_absolute() {
+        Ok(text.into())
+    } else {
+        Err(field.refuse(format!("must be absolute, and is {text:?}")))
+    }
 }

@@ -47,7 +47,9 @@ impl Bundle {
         let dir = dir.canonicalize().doing("find the bundle", dir)?;
         let path = dir.join("config.json");
         let document = strict::read(&path).map_err(|error| match error.errno() {
-            Some(nix::errno::Errno::ENOENT) => error.advise("a bundle holds a config.json: runc spec writes one"),
+            Some(nix::errno::Errno::ENOENT) => {
+                error.advise("a bundle holds a config.json: runc spec writes one")
+            }
             _ => error,
         })?;
         Self::from_document(&dir, &document)
@@ -62,7 +64,11 @@ impl Bundle {
         let root = dir.join(&config.root);
         let root = root.canonicalize().doing("find the root file system (root.path)", &root)?;
         if !root.is_dir() {
-            return Err(Error::refused("config.json", "root.path", format!("{} is no directory", root.display())));
+            return Err(Error::refused(
+                "config.json",
+                "root.path",
+                format!("{} is no directory", root.display()),
+            ));
         }
         Ok(Self { dir: dir.to_owned(), root, config, unapplied })
     }
@@ -74,7 +80,8 @@ impl Bundle {
             Some(first) => {
                 let count = self.unapplied.len();
                 let reason = format!("would not be applied ({}); {count} such fields in all", first.by);
-                Err(Error::refused("config.json", &first.path, reason).advise("leave out --strict to run without"))
+                Err(Error::refused("config.json", &first.path, reason)
+                    .advise("leave out --strict to run without"))
             }
         }
     }

@@ -86,7 +86,11 @@ fn run_bundle(run: &Run) -> Result<u8> {
     for field in &bundle.unapplied {
         term::note(format_args!("not applied: {} ({})", field.path, field.by));
     }
-    let program = if run.command.is_empty() { Program::new(&bundle.config.process.args) } else { Program::new(&run.command) };
+    let program = if run.command.is_empty() {
+        Program::new(&bundle.config.process.args)
+    } else {
+        Program::new(&run.command)
+    };
     container(&bundle, &program?.env(&bundle.config.process.env)?)
 }
 
@@ -102,11 +106,16 @@ fn default_bundle(root: &Path) -> Result<Bundle> {
 fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
     let (tier, config) = (Tier::of_self(), &bundle.config);
     if tier == Tier::User && config.maps.is_none() {
-        let error = Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
+        let error =
+            Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
         return Err(error.advise("step-05 spec --rootless, or runc spec --rootless, writes one that has"));
     }
     let limited = !config.limits.is_empty();
-    let cgroup = if limited { Some(Cgroup::create(&config.limits)?) } else { Cgroup::create_if_allowed(&config.limits)? };
+    let cgroup = if limited {
+        Some(Cgroup::create(&config.limits)?)
+    } else {
+        Cgroup::create_if_allowed(&config.limits)?
+    };
     let joined: Vec<_> = config
         .joined
         .iter()
@@ -159,16 +168,20 @@ fn mount_all(bundle: &Bundle, cgroup: Option<&Cgroup>) -> Result<()> {
         match (mount.kind.as_str(), cgroup) {
             ("cgroup", Some(cgroup)) => sys::mount_cgroups(&target, cgroup)?,
             ("cgroup", None) => term::note("not applied: the mount of type cgroup (there is no cgroup)"),
-            (kind, _) => match (kind, mount.mount(&target, &bundle.dir)) {
-                // Lessons 02 and 04 have told when a new one is refused, and what serves instead.
-                ("proc", Err(error)) if error.errno() == Some(Errno::EPERM) => mounts::bind_outer_proc(&target)?,
-                ("sysfs", Err(error)) if error.errno() == Some(Errno::EPERM) => sys::bind_outer_sys(&target)?,
-                (_, outcome) => outcome?,
-            },
+            (kind, _) => mount_one(kind, &target, mount.mount(&target, &bundle.dir))?,
         }
     }
     let dev = bundle.root.join("dev");
     if dev.is_dir() && !dev.join("null").exists() { dev::populate(&dev) } else { Ok(()) }
+}
+
+/// Lessons 02 and 04 have told when a new procfs or sysfs is refused, and what serves instead.
+fn mount_one(kind: &str, target: &Path, outcome: Result<()>) -> Result<()> {
+    match (kind, outcome) {
+        ("proc", Err(error)) if error.errno() == Some(Errno::EPERM) => mounts::bind_outer_proc(target),
+        ("sysfs", Err(error)) if error.errno() == Some(Errno::EPERM) => sys::bind_outer_sys(target),
+        (_, outcome) => outcome,
+    }
 }
 
 /// Like `runc spec` it does not overwrite.

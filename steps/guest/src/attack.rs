@@ -182,6 +182,8 @@ fn read_from_device(node: &Path, target: &Path) -> nix::Result<()> {
     outcome
 }
 
+/// By value, for it stands in many a `map_err`.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }

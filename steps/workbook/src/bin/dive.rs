@@ -3,13 +3,19 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use workbook::lab;
 
 /// The reader's instruments.
 #[derive(Parser)]
 #[command(name = "cargo dive", bin_name = "cargo dive")]
-enum Dive {}
+enum Dive {
+    /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
+    Lab(lab::Args),
+}
 
 fn main() -> ExitCode {
     kit::start();
-    kit::finish(match Dive::parse() {})
+    kit::finish(match Dive::parse() {
+        Dive::Lab(args) => lab::run(&args),
+    })
 }
