@@ -19,7 +19,9 @@ pub(crate) fn cases() -> Vec<Case> {
             noticed(lab, "sleep")
         }),
         case("lab: a mount that is left is a leak", &[Need::Root], |lab| {
-            let dir = lab.dir().display().to_string();
+            let dir = lab.dir().join("planted");
+            fs::create_dir(&dir).map_err(|error| error.to_string())?;
+            let dir = dir.display().to_string();
             lab.run("mount", &["-t", "tmpfs", "planted", &dir])?.succeeded()?;
             let outcome = noticed(lab, "leaked: mount ");
             lab.run("umount", &[&dir])?.succeeded()?;
@@ -59,7 +61,7 @@ fn noticed(lab: &Lab, leak: &str) -> Outcome {
 fn link_is_noticed(lab: &Lab) -> Outcome {
     let dive = lab.bin("dive").display().to_string();
     let mut command = Command::new("unshare");
-    command.args(["--net", &dive, "lab", "--", "ip", "link", "add", "planted", "type", "dummy"]);
+    command.args(["--net", &dive, "lab", "--", "ip", "link", "add", "planted", "type", "bridge"]);
     let ended = command.arg0("unshare").stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&ended.stderr).into_owned();
     if text.contains("leaked: link planted") { Ok(()) } else { Err(format!("not noticed: {text}")) }

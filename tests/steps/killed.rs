@@ -47,6 +47,8 @@ fn killed_at_any_moment(lab: &Lab, step: Step) -> Outcome {
 fn killed_while_running(lab: &Lab, step: Step) -> Outcome {
     let options = Options { pids: (step.0 == 3).then_some(32), ..Options::default() };
     let (mut child, init) = holding(lab, step, &options)?;
+    // Waiting closes it, and the guest would end by itself.
+    let input = child.stdin.take();
     child.kill().map_err(|error| error.to_string())?;
     child.wait().map_err(|error| error.to_string())?;
     // The kernel's signal to init (PR_SET_PDEATHSIG) was sent when its parent ended; it falls to this lab.
@@ -56,6 +58,7 @@ fn killed_while_running(lab: &Lab, step: Step) -> Outcome {
         matches!(ended, nix::sys::wait::WaitStatus::Signaled(_, nix::sys::signal::Signal::SIGKILL, _)),
         "{ended:?}"
     );
+    drop(input);
     let said = after_the_next_run(lab, step)?;
     if said.contains("removed what a killed run left: ") {
         Ok(())
