@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use kit::{Doing, Error, Result};
 
 pub mod attack;
+pub mod bench;
 pub mod lab;
 
 /// A binary of the workspace, which lies beside this one. Errors name it, and say how it is built.

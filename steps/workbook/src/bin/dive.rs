@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, lab};
+use workbook::{attack, bench, lab};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -11,6 +11,8 @@ use workbook::{attack, lab};
 enum Dive {
     /// Attack the containers of the steps: who gets out, and what stops the others
     Attack(attack::Args),
+    /// Measure each step beside the smallest program that makes the same calls
+    Bench(bench::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
 }
@@ -19,6 +21,7 @@ fn main() -> ExitCode {
     kit::start();
     kit::finish(match Dive::parse() {
         Dive::Attack(args) => attack::run(&args),
+        Dive::Bench(args) => bench::run(&args),
         Dive::Lab(args) => lab::run(&args),
     })
 }
