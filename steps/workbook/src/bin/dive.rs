@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::lab;
+use workbook::{doctor, lab};
 
 /// The reader's instruments.
 #[derive(Parser)]
 #[command(name = "cargo dive", bin_name = "cargo dive")]
 enum Dive {
+    /// Tell what this machine can do for each lesson, and what would mend the rest
+    Doctor(doctor::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
 }
@@ -16,6 +18,7 @@ enum Dive {
 fn main() -> ExitCode {
     kit::start();
     kit::finish(match Dive::parse() {
+        Dive::Doctor(args) => doctor::run(&args),
         Dive::Lab(args) => lab::run(&args),
     })
 }
