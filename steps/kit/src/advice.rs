@@ -50,7 +50,13 @@ pub fn on(machine: &Machine, error: &Error) -> Option<Advice> {
     if let Some(limit) = limit(doing, errno, machine) {
         return Some(limit);
     }
-    if doing.contains("CLONE_NEWUSER") || doing.contains("uid_map") || doing.contains("gid_map") {
+    let map = error.subject().ends_with("id_map") || error.subject().ends_with("setgroups");
+    if map && machine.is_root() && errno == Errno::EPERM {
+        let why = "who is uid 0 may map it only with CAP_SETFCAP, since Linux 5.12: a program's capabilities would \
+                   be worth something outside";
+        return Some(advice(why, remedy::another_user(machine)));
+    }
+    if map || doing.contains("CLONE_NEWUSER") {
         return Some(user_namespace(errno, machine));
     }
     if doing.contains("cgroup") && !doing.starts_with("mount(2)") {
@@ -64,6 +70,11 @@ pub fn on(machine: &Machine, error: &Error) -> Option<Advice> {
         Errno::EPERM | Errno::EACCES => denied(doing, machine),
         _ => None,
     }
+}
+
+/// How to be what lessons call root on this machine.
+pub fn for_root(machine: &Machine) -> Advice {
+    advice("you do not hold CAP_SYS_ADMIN in the first user namespace", remedy::real_root(machine))
 }
 
 fn advice(why: impl Into<String>, remedies: Vec<Remedy>) -> Advice {
@@ -97,9 +108,7 @@ fn missing(doing: &str, subject: &str, machine: &Machine) -> Option<Advice> {
 /// Refusals that are about a number or a size, whatever the privilege.
 fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
     let files = ["copy ", "mkdir(2)", "write", "link(2)", "symlink(2)", "open(2)", "chmod(2)"];
-    let on_files = files.iter().any(|call| doing.starts_with(call))
-        && !doing.contains("cgroup")
-        && !doing.contains("_map");
+    let on_files = files.iter().any(|call| doing.starts_with(call)) && !doing.contains("cgroup");
     match errno {
         Errno::ENOSPC | Errno::EDQUOT if on_files => {
             let why = "no space is left where the root is assembled";
@@ -141,7 +150,10 @@ fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
                    kernel.apparmor_restrict_unprivileged_userns is 1";
         return advice(why, remedy::or_as_root(machine, remedy::apparmor(machine)));
     }
-    let (why, mend) = if zero(&machine.max_user_namespaces) {
+    let (why, mend) = if zero(&machine.max_user_namespaces) && machine.platform == Platform::Nested {
+        let why = "user namespaces are switched off in the one that we are in: user.max_user_namespaces is 0";
+        (why, remedy::outer_filter(machine))
+    } else if zero(&machine.max_user_namespaces) {
         let why = "user namespaces are switched off: user.max_user_namespaces is 0";
         (why, vec![remedy::user_namespaces("user.max_user_namespaces=65536")])
     } else if zero(&machine.unprivileged_userns_clone) {

@@ -52,6 +52,8 @@ pub enum Platform {
     Codespaces,
     /// A container of somebody else's.
     Container,
+    /// A user namespace alone, as unshare(1) or a sandbox makes it: uid 0 in it is nobody outside.
+    Nested,
     /// Windows, with its own implementation of some system calls.
     Wsl1,
     /// Windows, with a Linux kernel in a virtual machine.
@@ -60,14 +62,14 @@ pub enum Platform {
 
 /// The namespaces in which a kernel starts have these numbers since Linux 3.8. In a container at least one of
 /// them is another, even where it shares the host's processes.
-const INITIAL: [&str; 3] = ["pid:[4026531836]", "uts:[4026531838]", "ipc:[4026531839]"];
+const INITIAL: [&str; 4] = ["pid:[4026531836]", "uts:[4026531838]", "ipc:[4026531839]", "user:[4026531837]"];
 
 impl Machine {
     /// This one.
     pub fn here() -> Self {
         let release = sysctl("kernel/osrelease").unwrap_or_default();
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let namespaces = ["pid", "uts", "ipc"].map(|kind| {
+        let namespaces = ["pid", "uts", "ipc", "user"].map(|kind| {
             let link = fs::read_link(Path::new("/proc/self/ns").join(kind)).unwrap_or_default();
             link.to_string_lossy().into_owned()
         });
@@ -112,13 +114,13 @@ impl Machine {
 }
 
 impl Platform {
-    /// By the release of the kernel, the numbers of our namespaces (pid, uts, ipc), the environment and the marks
+    /// By the release of the kernel, the numbers of our namespaces (pid, uts, ipc, user), the environment and the marks
     /// that engines leave. The more special comes first: a container of Docker's may run on the kernel of WSL.
     ///
     /// A mark alone proves nothing: a file system that was once a container's may be a machine's now.
     pub fn of(
         release: &str,
-        namespaces: &[String; 3],
+        namespaces: &[String; 4],
         env: impl Fn(&str) -> Option<String>,
         exists: impl Fn(&str) -> bool,
     ) -> Self {
@@ -138,6 +140,8 @@ impl Platform {
             if release.contains("WSL2") || !release.starts_with("4.4.") { Self::Wsl2 } else { Self::Wsl1 }
         } else if own(0) || (nested && env("container").is_some()) {
             Self::Container
+        } else if own(3) {
+            Self::Nested
         } else {
             Self::Host
         }
@@ -166,17 +170,24 @@ fn distribution(os_release: &str) -> String {
 fn exe() -> String {
     let exe = std::env::current_exe().unwrap_or_default();
     let here = std::env::current_dir().unwrap_or_default();
-    exe.strip_prefix(here).unwrap_or(&exe).display().to_string()
+    typed(&exe, &here)
+}
+
+fn typed(exe: &Path, here: &Path) -> String {
+    let below = exe.strip_prefix(here).unwrap_or(exe);
+    // A shell looks for a name without a slash in PATH, not here.
+    let lead = if below.components().count() == 1 { "./" } else { "" };
+    format!("{lead}{}", below.display())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const HOST: [&str; 3] = INITIAL;
-    const NESTED: [&str; 3] = ["pid:[4026532300]", "uts:[4026532298]", "ipc:[4026532299]"];
+    const HOST: [&str; 4] = INITIAL;
+    const NESTED: [&str; 4] = ["pid:[4026532300]", "uts:[4026532298]", "ipc:[4026532299]", INITIAL[3]];
 
-    fn platform(release: &str, namespaces: [&str; 3], set: &str, file: &str) -> Platform {
+    fn platform(release: &str, namespaces: [&str; 4], set: &str, file: &str) -> Platform {
         let env = |name: &str| (name == set).then(|| "true".to_owned());
         Platform::of(release, &namespaces.map(str::to_owned), env, |path| path == file)
     }
@@ -189,9 +200,11 @@ mod tests {
         assert_eq!(platform("6.5.0-1025-azure", NESTED, "CODESPACES", "/.dockerenv"), Platform::Codespaces);
         assert_eq!(platform("6.8.0", NESTED, "REMOTE_CONTAINERS", "/.dockerenv"), Platform::Devcontainer);
         assert_eq!(platform("6.8.0", NESTED, "", ""), Platform::Container);
-        let with_the_hosts_processes = [HOST[0], NESTED[1], NESTED[2]];
+        let with_the_hosts_processes = [HOST[0], NESTED[1], NESTED[2], HOST[3]];
         assert_eq!(platform("6.8.0", with_the_hosts_processes, "", "/.dockerenv"), Platform::Docker);
         assert_eq!(platform("6.8.0", with_the_hosts_processes, "container", ""), Platform::Container);
+        let only_a_user = [HOST[0], HOST[1], HOST[2], "user:[4026532111]"];
+        assert_eq!(platform("6.8.0", only_a_user, "", ""), Platform::Nested);
     }
 
     #[test]
@@ -201,12 +214,20 @@ mod tests {
 
     #[test]
     fn both_kinds_of_wsl_are_known_and_docker_on_it_is_docker() {
-        let none = ["", "", ""];
+        let none = [""; 4];
         assert_eq!(platform("4.4.0-19041-Microsoft", none, "", ""), Platform::Wsl1);
         let second = "5.15.167.4-microsoft-standard-WSL2";
         assert_eq!(platform(second, NESTED, "", ""), Platform::Wsl2);
         assert_eq!(platform("4.19.104-microsoft-standard", HOST, "", ""), Platform::Wsl2);
         assert_eq!(platform(second, NESTED, "", "/.dockerenv"), Platform::Docker);
+    }
+
+    #[test]
+    fn a_program_is_named_so_that_a_shell_finds_it() {
+        let typed = |exe: &str, here: &str| typed(Path::new(exe), Path::new(here));
+        assert_eq!(typed("/src/target/debug/dive", "/src"), "target/debug/dive");
+        assert_eq!(typed("/usr/bin/dive", "/src"), "/usr/bin/dive");
+        assert_eq!(typed("/src/dive", "/src"), "./dive");
     }
 
     #[test]

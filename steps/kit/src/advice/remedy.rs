@@ -51,10 +51,48 @@ pub(super) fn outer_filter(machine: &Machine) -> Vec<Remedy> {
             let why = "the outer runtime's config.json: no linux.seccomp, maskedPaths or readonlyPaths, and CAP_SYS_ADMIN";
             vec![remedy(why, "that container is then hardly a boundary")]
         }
+        Platform::Nested => vec![outside(machine)],
         Platform::Host | Platform::Wsl1 | Platform::Wsl2 => {
             let why = "grep Seccomp_filters /proc/self/status";
             vec![remedy(why, "a filter of the session's is inherited: start from a shell that has none")]
         }
+    }
+}
+
+/// For who is uid 0 with less than root's capabilities: any other uid may map itself.
+pub(super) fn another_user(machine: &Machine) -> Vec<Remedy> {
+    let user = remedy(
+        format!("setpriv --reuid 65534 --regid 65534 --clear-groups {}", machine.exe),
+        "the program runs as nobody, and must be readable for it; needs CAP_SETUID and CAP_SETGID",
+    );
+    match machine.platform {
+        Platform::Docker => {
+            vec![remedy("docker run --user 65534 …", "nobody owns no file in that container"), user]
+        }
+        Platform::Podman => {
+            vec![remedy("podman run --user 65534 …", "nobody owns no file in that container"), user]
+        }
+        Platform::Nested => vec![outside(machine)],
+        Platform::Container => {
+            let command = "the outer runtime's config.json: process.user.uid of 65534, or CAP_SETFCAP";
+            vec![remedy(command, "nobody owns no file in that container"), user]
+        }
+        _ => vec![user],
+    }
+}
+
+/// For who is root only in a user namespace.
+fn outside(machine: &Machine) -> Remedy {
+    let command = format!("leave this user namespace (exit), and there: {}", machine.exe);
+    remedy(command, "none: what made the namespace, unshare(1) or a sandbox, is left behind")
+}
+
+/// How to become root with everything that belongs to it.
+pub(super) fn real_root(machine: &Machine) -> Vec<Remedy> {
+    match machine.platform {
+        _ if !machine.in_container() && !machine.is_root() => or_as_root(machine, vec![]),
+        Platform::Host | Platform::Wsl1 | Platform::Wsl2 => every_capability(machine),
+        _ => writable_cgroups(machine),
     }
 }
 
@@ -82,6 +120,7 @@ pub(super) fn writable_cgroups(machine: &Machine) -> Vec<Remedy> {
             "the outer runtime's config.json: /sys/fs/cgroup mounted \"rw\", and a cgroup namespace"
         }
         Platform::Docker => "docker run --privileged --cgroupns=private …",
+        Platform::Nested => return vec![outside(machine)],
         Platform::Host | Platform::Wsl1 | Platform::Wsl2 => {
             let cost = "every program that may write there can change groups again, as is usual";
             return vec![remedy("sudo mount -o remount,rw /sys/fs/cgroup", cost)];

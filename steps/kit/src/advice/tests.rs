@@ -17,7 +17,11 @@ fn off(setting: &str) -> Machine {
 }
 
 fn told(machine: &Machine, doing: &str, errno: Errno) -> Advice {
-    on(machine, &Error::call(doing, "", errno)).expect("advice")
+    about(machine, doing, "", errno)
+}
+
+fn about(machine: &Machine, doing: &str, subject: &str, errno: Errno) -> Advice {
+    on(machine, &Error::call(doing, subject, errno)).expect("advice")
 }
 
 fn commands(advice: &Advice) -> String {
@@ -35,9 +39,17 @@ fn each_switch_that_forbids_user_namespaces_is_told_by_name() {
     };
     assert!(told("max", CLONE, Errno::ENOSPC).1.contains("max_user_namespaces=65536"));
     assert!(told("clone", CLONE, Errno::EPERM).1.contains("unprivileged_userns_clone=1"));
-    assert!(told("apparmor", "write \"0 1000 1\" to uid_map", Errno::EPERM).0.contains("AppArmor"));
+    let map = about(&off("apparmor"), "write \"0 1000 1\" to", "/proc/PID/uid_map", Errno::EPERM);
+    assert!(map.why.contains("AppArmor"));
     assert!(told("apparmor", "mount(2) proc on", Errno::EACCES).0.contains("AppArmor"));
     assert!(told("", CLONE, Errno::EPERM).0.contains("inside a chroot"));
+}
+
+#[test]
+fn uid_0_without_capabilities_is_told_to_be_somebody_else() {
+    let container = Machine { uid: 0, platform: Platform::Docker, ..on_a_host() };
+    let map = about(&container, "write \"0 0 1\" to", "/proc/PID/uid_map", Errno::EPERM);
+    assert!(map.why.contains("CAP_SETFCAP") && commands(&map).starts_with("docker run --user 65534"));
 }
 
 #[test]

@@ -62,6 +62,8 @@ pub enum Verdict {
 pub struct Finding {
     /// What cannot be had.
     pub missing: String,
+    /// What there is room for in a table.
+    pub brief: String,
     /// The call that failed, its subject and its errno, if one was made.
     pub call: Option<String>,
     /// Why.
@@ -189,22 +191,10 @@ fn root_with_cgroup(around: &Surroundings, tried: &Tried) -> (Verdict, Vec<Findi
     let cgroup = tried.failed(Ability::Cgroup).map(|error| finding("a cgroup", error, &machine));
     let mut findings: Vec<_> = cgroup.into_iter().collect();
     if !around.privileged {
-        let (command, cost) = if around.machine.in_container() {
-            ("docker run --privileged …".to_owned(), "that container is then no boundary")
-        } else {
-            (format!("sudo {}", around.machine.exe), "the built program runs as root; nothing else changes")
-        };
+        let Advice { why, remedies } = advice::for_root(&machine);
         findings.insert(
             0,
-            Finding {
-                missing: "root".into(),
-                call: None,
-                why: "you do not hold CAP_SYS_ADMIN in the first user namespace".into(),
-                remedies: vec![Remedy {
-                    command: format!("{command}{}", if command.starts_with("sudo") { " doctor" } else { "" }),
-                    cost: cost.into(),
-                }],
-            },
+            Finding { missing: "root".into(), brief: "you are not root".into(), call: None, why, remedies },
         );
     }
     let verdict = match (around.privileged, findings.len()) {
@@ -245,7 +235,16 @@ fn engines(around: &Surroundings, tried: &Tried) -> (Verdict, Vec<Finding>) {
     let call = tried.failed(Ability::Docker).map(ToString::to_string);
     let remedies = vec![Remedy { command, cost: cost.into() }];
     let verdict = if around.has("runc") || around.has("crun") { Verdict::Partly } else { Verdict::Forbidden };
-    (verdict, vec![Finding { missing: "an engine that answers".into(), call, why: why.into(), remedies }])
+    (
+        verdict,
+        vec![Finding {
+            missing: "an engine that answers".into(),
+            brief: why.into(),
+            call,
+            why: why.into(),
+            remedies,
+        }],
+    )
 }
 
 fn abilities(around: &Surroundings, tried: &Tried) -> Vec<Line> {
@@ -275,28 +274,33 @@ impl Line {
         let missing: Vec<_> = findings.iter().map(|finding| finding.missing.as_str()).collect();
         let brief = match (verdict, findings.first()) {
             (_, None) => String::new(),
-            (Verdict::Forbidden, Some(Finding { call: Some(call), .. })) => shorten(call),
-            (Verdict::Forbidden, Some(first)) => first.why.clone(),
+            (Verdict::Forbidden, Some(first)) => first.brief.clone(),
             (_, Some(_)) => format!("without {}", missing.join(", ")),
         };
         Self { id: id.into(), title: title.into(), tier: tier.into(), verdict, brief, findings }
     }
 }
 
-/// The call and the errno's name; of several flags the first.
-fn shorten(call: &str) -> String {
-    let (call, _) = call.split_once(" (").filter(|(head, _)| !head.is_empty()).unwrap_or((call, ""));
-    let mut parts = call.split(": ");
-    let operation = parts.next().unwrap_or_default();
-    let operation = match operation.split_once('|') {
-        Some((first, rest)) => {
-            let behind = rest.split_once(' ').map(|(_, behind)| format!(" {behind}")).unwrap_or_default();
-            format!("{first}|…{behind}")
-        }
-        None => operation.to_owned(),
+/// The call and the errno's name, of several flags the first: what there is room for in a table.
+pub(super) fn shorten(error: &Error) -> String {
+    let doing = error.doing().strip_suffix(" on").unwrap_or(error.doing());
+    let mut words = match doing.split_once('|') {
+        Some((first, _)) => format!("{first}|…"),
+        None => doing.to_owned(),
     };
-    let operation = operation.split(" \"/").next().unwrap_or_default().trim_end();
-    parts.next().map_or_else(|| operation.to_owned(), |errno| format!("{operation}: {errno}"))
+    // What is written is a number; where it is written says what it means.
+    if doing.starts_with("write ") {
+        let file = error.subject().rsplit('/').next().unwrap_or_default();
+        words = format!("write(2) to {file}");
+    }
+    match error.errno() {
+        Some(errno) => {
+            // An errno's name comes first in its text.
+            let text = errno.to_string();
+            format!("{words}: {}", text.split(':').next().unwrap_or_default())
+        }
+        None => format!("{words} {}", error.subject()).trim_end().to_owned(),
+    }
 }
 
 /// An error with its advice; where nobody knows any, what would tell more.
@@ -313,5 +317,11 @@ pub(super) fn finding(missing: &str, error: &Error, machine: &Machine) -> Findin
             cost: "mends nothing: it shows what the kernel answered to which call".into(),
         });
     }
-    Finding { missing: missing.into(), call: Some(error.to_string()), why: advice.why, remedies }
+    Finding {
+        missing: missing.into(),
+        brief: shorten(error),
+        call: Some(error.to_string()),
+        why: advice.why,
+        remedies,
+    }
 }

@@ -4,7 +4,7 @@ use kit::advice::Remedy;
 
 use super::diagnosis::{Finding, Line, Verdict, finding};
 use super::probe::{Ability, Tried};
-use super::surroundings::Surroundings;
+use super::surroundings::{Directory, Surroundings};
 
 /// The kernel below which the course promises nothing.
 const FLOOR: (u32, u32) = (5, 14);
@@ -25,7 +25,7 @@ fn line(id: &str, title: &str, finding: Option<Finding>) -> Line {
 
 fn lack(missing: &str, why: impl Into<String>, command: impl Into<String>, cost: &str) -> Finding {
     let remedies = vec![Remedy { command: command.into(), cost: cost.into() }];
-    Finding { missing: missing.into(), call: None, why: why.into(), remedies }
+    Finding { missing: missing.into(), brief: missing.into(), call: None, why: why.into(), remedies }
 }
 
 fn overlay(around: &Surroundings, tried: &Tried) -> Line {
@@ -47,7 +47,7 @@ fn floor(around: &Surroundings) -> Line {
             &kit::Error::call("unshare(2) CLONE_NEWTIME", "", nix::errno::Errno::EINVAL),
         );
         let remedies = newer.map(|advice| advice.remedies).unwrap_or_default();
-        Finding { missing: "a kernel of 5.14 or later".into(), call: None, why, remedies }
+        Finding { missing: "a kernel of 5.14 or later".into(), brief: "an old kernel".into(), call: None, why, remedies }
     });
     line("kernel", "a kernel of 5.14 or later", found)
 }
@@ -67,7 +67,7 @@ fn ids(around: &Surroundings) -> Line {
         Some(lack("more ids than your own", why, command, "65536 ids are yours, and must be nobody else's"))
     } else {
         let why = "newuidmap(1) and newgidmap(1) are not installed";
-        let command = "sudo apt-get install uidmap (elsewhere the package is shadow-utils or shadow)";
+        let command = format!("{}apt-get install uidmap (elsewhere: shadow-utils or shadow)", sudo(around));
         Some(lack("more ids than your own", why, command, "two programs that are set-user-ID root"))
     };
     line("ids", "subordinate ids (lesson 18)", found)
@@ -90,44 +90,46 @@ fn resource(around: &Surroundings) -> Line {
 
 fn strace(around: &Surroundings) -> Line {
     let found = (!around.has("strace")).then(|| {
-        let command = "sudo apt-get install strace (or dnf, pacman -S, apk add)";
+        let command =
+            format!("{}apt-get install strace (elsewhere: dnf install, pacman -S, apk add)", sudo(around));
         lack("strace", "the book shows its output beside ours", command, "some 2 MB")
     });
     line("strace", "strace", found)
 }
 
 /// The first directory that serves is where the root will be.
+fn first_directory(around: &Surroundings) -> Option<&Directory> {
+    around.directories.iter().find(|dir| dir.writable && !dir.noexec)
+}
+
 fn space(around: &Surroundings) -> Line {
-    let first = around.directories.iter().find(|dir| dir.writable && !dir.noexec);
-    let found = match first {
-        Some(dir) if dir.free_mib < ROOT_MIB => {
-            let why = format!(
-                "{} MiB are free in {}, and a root may take {ROOT_MIB}",
-                dir.free_mib,
-                dir.path.display()
-            );
-            Some(("space", why))
+    let (missing, why) = match first_directory(around) {
+        Some(dir) if dir.free_mib >= ROOT_MIB => return line("space", "space for a root", None),
+        Some(dir) => {
+            let free = format!("{} MiB are free in {}", dir.free_mib, dir.path.display());
+            ("space", format!("{free}, and a root may take {ROOT_MIB}"))
         }
-        Some(_) => None,
-        None => Some((
-            "a directory",
-            "every temporary directory is mounted noexec or is not yours to write".into(),
-        )),
+        None => {
+            ("a directory", "every temporary directory is mounted noexec or is not yours to write".to_owned())
+        }
     };
-    let found = found.map(|(missing, why): (_, String)| {
-        let command = format!("mkdir -p ~/.cache && TMPDIR=~/.cache {}", around.machine.exe);
-        lack(missing, why, command, "roots are made there, and removed again")
-    });
-    line("space", "space for a root", found)
+    let command = format!("mkdir -p ~/.cache && TMPDIR=~/.cache {}", around.machine.exe);
+    let found = lack(missing, why, command, "roots are made there, and removed again");
+    line("space", "space for a root", Some(found))
 }
 
 fn set_user_id(around: &Surroundings) -> Line {
-    let first = around.directories.iter().find(|dir| dir.writable && !dir.noexec);
-    let found = first.filter(|dir| dir.nosuid).map(|dir| {
+    let found = first_directory(around).filter(|dir| dir.nosuid).map(|dir| {
         let why =
             format!("{} is mounted nosuid: su and ping in a root there gain nothing", dir.path.display());
-        let cost = "until the next boot set-user-ID programs work there for every user";
-        lack("set-user-ID programs", why, format!("sudo mount -o remount,suid {}", dir.path.display()), cost)
+        let mut others = around.directories.iter().filter(|dir| dir.writable && !dir.noexec && !dir.nosuid);
+        let other = others.next().map_or("~/.cache".into(), |dir| dir.path.display().to_string());
+        let command = format!("TMPDIR={other} {}", around.machine.exe);
+        lack("set-user-ID programs", why, command, "roots are made there, and removed again")
     });
     line("setuid", "set-user-ID programs in a root", found)
+}
+
+fn sudo(around: &Surroundings) -> &'static str {
+    if around.machine.is_root() { "" } else { "sudo " }
 }

@@ -65,9 +65,10 @@ fn table(text: &mut String, head: &str, lines: &[Line], word: impl Fn(Verdict) -
             Verdict::Forbidden => BAD,
         };
         let word = word(line.verdict);
-        let row =
-            format!("  {:<width$}  {:<4}  {style}{word:<9}{style:#}  {}", line.title, line.tier, line.brief);
-        put(text, format_args!("{}", row.trim_end()));
+        // The padding stands outside of the colour, and is left out where nothing follows.
+        let padding = if line.brief.is_empty() { 0 } else { 11 - word.len() };
+        let row = format!("  {:<width$}  {:<4}  {style}{word}{style:#}", line.title, line.tier);
+        put(text, format_args!("{row}{:padding$}{}", "", line.brief));
     }
 }
 
