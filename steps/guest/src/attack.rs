@@ -28,7 +28,7 @@ pub enum Attack {
     /// Walk out of a chroot with `..`: a second chroot leaves the working directory outside of it
     A1 {
         /// A file on the host whose text proves the escape; without it, another root directory does
-        #[arg(long)]
+        #[arg(long = "sentinel")]
         sentinel: Option<PathBuf>,
     },
     /// Reach the host's files through /proc/PID/root of a host process
@@ -36,7 +36,7 @@ pub enum Attack {
         /// The host process
         pid: i32,
         /// A file on the host whose text proves the escape
-        #[arg(long)]
+        #[arg(long = "sentinel")]
         sentinel: PathBuf,
     },
     /// Signal a host process

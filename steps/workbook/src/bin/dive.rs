@@ -3,12 +3,14 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{doctor, lab};
+use workbook::{attack, doctor, lab};
 
 /// The reader's instruments.
 #[derive(Parser)]
 #[command(name = "cargo dive", bin_name = "cargo dive")]
 enum Dive {
+    /// Attack the containers of the steps: who gets out, and what stops the others
+    Attack(attack::Args),
     /// Tell what this machine can do for each lesson, and what would mend the rest
     Doctor(doctor::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
@@ -18,6 +20,7 @@ enum Dive {
 fn main() -> ExitCode {
     kit::start();
     kit::finish(match Dive::parse() {
+        Dive::Attack(args) => attack::run(&args),
         Dive::Doctor(args) => doctor::run(&args),
         Dive::Lab(args) => lab::run(&args),
     })

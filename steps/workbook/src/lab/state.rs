@@ -62,8 +62,7 @@ fn collect(dir: &Path, prefix: &str, inside: bool, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The children of this process: orphans fall to it, for it is a subreaper. A dead one that nobody has waited
-/// for is a leak as well.
+/// The children of this process: orphans fall to it, for it is a subreaper.
 fn children() -> Vec<(Pid, String)> {
     let own = getpid().to_string();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -88,6 +87,17 @@ fn files(lab: &str, scratch: &Path) -> Vec<PathBuf> {
     let elsewhere =
         ["/tmp", "/var/tmp", "/dev/shm"].iter().flat_map(|dir| entries(Path::new(dir))).filter(named);
     entries(scratch).chain(elsewhere).collect()
+}
+
+/// Waits for orphans that have been killed, or end by themselves at once: each takes a moment. As process 1 does,
+/// a subreaper owes it to them. Who is there after that moment is a leak.
+pub(super) fn reap_the_dying() {
+    const MOMENT: Duration = Duration::from_secs(2);
+    let begun = Instant::now();
+    while !children().is_empty() && begun.elapsed() < MOMENT {
+        while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status.pid().is_some()) {}
+        sleep(Duration::from_millis(2));
+    }
 }
 
 /// Ends the children of this process, and their orphans after them.
