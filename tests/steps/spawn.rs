@@ -25,6 +25,16 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
                 .says(&["execve(2) \"no-such-command\": ENOENT"])
                 .map(drop)
         }),
+        since(0, "a folder of PATH that may not be searched is passed over", |lab, step| {
+            let closed = lab.dir().join("closed");
+            std::fs::create_dir(&closed).map_err(|error| error.to_string())?;
+            std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o0))
+                .map_err(|e| e.to_string())?;
+            let path = format!("PATH={}:/usr/bin:/bin", closed.display());
+            step.run(lab, &["env", &path, "true"])?.ended_with(0)?;
+            let mut command = step.command(lab, &Options::default(), &["no-such-command"])?;
+            crate::kit::Ran::of(command.env("PATH", &path[5..]))?.ended_with(127).map(drop)
+        }),
         since(0, "exits with 126 when the command cannot be executed", |lab, step| {
             step.run(lab, &["/etc/passwd"])?
                 .ended_with(126)?

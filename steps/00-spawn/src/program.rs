@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use kit::error::{NOT_EXECUTABLE, NOT_FOUND};
 use kit::{Doing, Error, Result};
 use nix::errno::Errno;
+use nix::sys::stat::stat;
 use nix::unistd::{dup2_stdout, execve};
 
 /// Path, arguments, environment, and what takes the output.
@@ -87,9 +88,12 @@ pub fn exec(program: &Program) -> Result<Infallible> {
     for path in program.candidates() {
         match execve(&path, &program.argv, &program.env) {
             Ok(never) => match never {},
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            // It may lie further on in PATH; if it does not, this is the answer.
-            Err(Errno::EACCES) => answer = Errno::EACCES,
+            // It may lie further on in PATH; if it does not, this is the answer. A folder of PATH that may not be
+            // searched gives EACCES as well, and says nothing about the program.
+            Err(Errno::EACCES) if program.path == path || stat(path.as_c_str()).is_ok() => {
+                answer = Errno::EACCES
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
             Err(errno) => return Err(refused(program, errno)),
         }
     }

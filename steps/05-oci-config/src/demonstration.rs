@@ -4,12 +4,13 @@ use guest::Report;
 use kit::demo::{self, Capture, Story};
 use kit::{Result, Rootfs};
 use step_00::Program;
+use step_05::spec;
 
-use crate::{container, default_bundle};
+use crate::container;
 
 pub(crate) fn demonstrate() -> Result<u8> {
     let root = Rootfs::at_or_assembled(None)?;
-    let bundle = default_bundle(root.path())?;
+    let bundle = spec::bundle_for(root.path())?;
     let ask = |words: &[&str]| -> Result<(u8, Capture)> {
         let capture = Capture::new()?;
         let guest = Program::new(words)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);

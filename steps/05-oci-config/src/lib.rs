@@ -6,7 +6,7 @@
 //!
 //! Three steps, each of which ends before the next begins: the file is read ([`strict`]), every field is
 //! checked and named if it is wrong ([`config`], through [`field`]), and only then is anything done
-//! ([`mount`], and the functions of the lessons before).
+//! ([`mount_all`], and the functions of the lessons before).
 //!
 //! A field that this lesson does not know how to apply is never ignored in silence: [`unapplied`] lists it,
 //! with the lesson that will.
@@ -19,13 +19,17 @@ use serde_json::Value;
 pub mod config;
 pub mod field;
 pub mod mount;
+mod mount_all;
+mod namespaces;
 pub mod process;
+mod resources;
 pub mod spec;
 pub mod strict;
 pub mod unapplied;
 
 pub use config::Config;
 use field::{Field, Read};
+pub use mount_all::mount_all;
 pub use unapplied::Unapplied;
 
 /// A bundle that was read and found valid.

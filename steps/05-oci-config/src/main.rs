@@ -1,23 +1,21 @@
 //! Step 05: the container of step 04, described by a bundle's config.json.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
-use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::unistd::{getegid, geteuid, sethostname};
+use nix::unistd::sethostname;
 use step_00::Program;
 use step_01::exec;
 use step_02::{Clone3, ids, mounts, spawn};
 use step_03::Cgroup;
-use step_04::{bind_to_itself, dev, pivot_into, sys};
-use step_05::{Bundle, mount, spec};
+use step_04::{bind_to_itself, pivot_into};
+use step_05::{Bundle, mount, mount_all, spec};
 
 mod demonstration;
 
@@ -70,7 +68,7 @@ fn main() -> ExitCode {
     kit::start();
     kit::finish(match Cli::parse().verb {
         Some(Verb::Run(run)) => run_bundle(&run),
-        Some(Verb::Spec { rootless, bundle }) => write_spec(&bundle, rootless),
+        Some(Verb::Spec { rootless, bundle }) => spec::write(&bundle, rootless).map(|()| 0),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
         None => demonstration::demonstrate(),
     })
@@ -80,7 +78,7 @@ fn run_bundle(run: &Run) -> Result<u8> {
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let bundle = match (&run.bundle, &made) {
         (Some(dir), _) => Bundle::load(dir)?,
-        (None, made) => default_bundle(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
+        (None, made) => spec::bundle_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
     let bundle = if run.strict { bundle.strictly()? } else { bundle };
     for field in &bundle.unapplied {
@@ -92,14 +90,6 @@ fn run_bundle(run: &Run) -> Result<u8> {
         Program::new(&run.command)
     };
     container(&bundle, &program?.env(&bundle.config.process.env)?)
-}
-
-/// The bundle for a root that is there already.
-fn default_bundle(root: &Path) -> Result<Bundle> {
-    let rootless = (Tier::of_self() == Tier::User).then(|| (geteuid().as_raw(), getegid().as_raw()));
-    let mut document = spec::default(rootless);
-    document["root"]["path"] = root.to_string_lossy().into();
-    Bundle::from_document(Path::new("/"), &document)
 }
 
 /// The container so far.
@@ -159,36 +149,4 @@ fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
         cgroup.remove()?;
     }
     outcome
-}
-
-/// The mounts in their order, and then the devices that the specification wants in every /dev.
-fn mount_all(bundle: &Bundle, cgroup: Option<&Cgroup>) -> Result<()> {
-    for mount in &bundle.config.mounts {
-        let target = mount.target(&bundle.root)?;
-        match (mount.kind.as_str(), cgroup) {
-            ("cgroup", Some(cgroup)) => sys::mount_cgroups(&target, cgroup)?,
-            ("cgroup", None) => term::note("not applied: the mount of type cgroup (there is no cgroup)"),
-            (kind, _) => mount_one(kind, &target, mount.mount(&target, &bundle.dir))?,
-        }
-    }
-    let dev = bundle.root.join("dev");
-    if dev.is_dir() && !dev.join("null").exists() { dev::populate(&dev) } else { Ok(()) }
-}
-
-/// Lessons 02 and 04 have told when a new procfs or sysfs is refused, and what serves instead.
-fn mount_one(kind: &str, target: &Path, outcome: Result<()>) -> Result<()> {
-    match (kind, outcome) {
-        ("proc", Err(error)) if error.errno() == Some(Errno::EPERM) => mounts::bind_outer_proc(target),
-        ("sysfs", Err(error)) if error.errno() == Some(Errno::EPERM) => sys::bind_outer_sys(target),
-        (_, outcome) => outcome,
-    }
-}
-
-/// Like `runc spec` it does not overwrite.
-fn write_spec(bundle: &Path, rootless: bool) -> Result<u8> {
-    let rootless = rootless.then(|| (geteuid().as_raw(), getegid().as_raw()));
-    let path = bundle.join("config.json");
-    let text = format!("{:#}\n", spec::default(rootless));
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).doing("write", &path).map(|()| 0)
 }
