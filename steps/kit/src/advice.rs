@@ -236,6 +236,11 @@ fn denied(doing: &str, machine: &Machine) -> Option<Advice> {
     if machine.apparmor_restricts.as_deref() == Some("1") && !machine.is_root() {
         return Some(user_namespace(Errno::EPERM, machine));
     }
+    if ["mount(2) proc", "mount(2) sysfs"].iter().any(|mount| doing.starts_with(mount)) {
+        let why = "parts of the outer one are covered, or it belongs to another user namespace: a new one would \
+                   show what was covered (mount_too_revealing)";
+        return Some(advice(why, remedy::or_as_root(machine, remedy::outer_filter(machine))));
+    }
     if machine.in_container() || machine.seccomp {
         let outer = "an outer container, or a security module, takes back what a user namespace gives";
         let mend = remedy::outer_filter(machine);

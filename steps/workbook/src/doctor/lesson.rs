@@ -7,11 +7,10 @@ use std::path::Path;
 
 use guest::Report;
 use kit::demo::{self, Capture};
-use kit::{Doing, Error, Result, Tier, tier};
-use nix::errno::Errno;
+use kit::{Doing, Result, Tier, tier};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::{getegid, geteuid, sethostname};
+use nix::unistd::sethostname;
 use step_00::Program;
 use step_01::chroot_into;
 use step_02::ids::{self, Maps};
@@ -19,7 +18,7 @@ use step_02::{Clone3, mounts, spawn};
 use step_03::limits::{Bytes, Cpus};
 use step_03::{Cgroup, Limits};
 use step_04::{bind_to_itself, dev, pivot_into, sys};
-use step_05::{Bundle, mount, spec};
+use step_05::{Bundle, mount, mount_all, spec};
 
 const HOSTNAME: &str = "doctor";
 
@@ -94,10 +93,7 @@ pub(super) fn pivoted(tier: Tier, root: &Path) -> Result<()> {
 
 /// The same from a configuration.
 pub(super) fn configured(tier: Tier, root: &Path) -> Result<()> {
-    let rootless = (tier == Tier::User).then(|| (geteuid().as_raw(), getegid().as_raw()));
-    let mut document = spec::default(rootless);
-    document["root"]["path"] = root.to_string_lossy().into();
-    let bundle = Bundle::from_document(Path::new("/"), &document)?;
+    let bundle = spec::bundle_for(root)?;
     let mut capture = Capture::new()?;
     let guest = Program::new(demo::REPORT)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);
     run_bundle(tier, &bundle, &guest)?;
@@ -188,22 +184,4 @@ fn run_bundle(tier: Tier, bundle: &Bundle, program: &Program) -> Result<u8> {
         init.release_and_wait()
     })();
     cgroup.map_or(Ok(()), Cgroup::remove).and(outcome)
-}
-
-fn mount_all(bundle: &Bundle, cgroup: Option<&Cgroup>) -> Result<()> {
-    let refused = |error: &Error| error.errno() == Some(Errno::EPERM);
-    for mount in &bundle.config.mounts {
-        let target = mount.target(&bundle.root)?;
-        match (mount.kind.as_str(), cgroup) {
-            ("cgroup", Some(cgroup)) => sys::mount_cgroups(&target, cgroup)?,
-            ("cgroup", None) => {}
-            (kind, _) => match (kind, mount.mount(&target, &bundle.dir)) {
-                ("proc", Err(error)) if refused(&error) => mounts::bind_outer_proc(&target)?,
-                ("sysfs", Err(error)) if refused(&error) => sys::bind_outer_sys(&target)?,
-                (_, outcome) => outcome?,
-            },
-        }
-    }
-    let dev = bundle.root.join("dev");
-    if dev.is_dir() && !dev.join("null").exists() { dev::populate(&dev) } else { Ok(()) }
 }
