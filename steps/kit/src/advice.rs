@@ -136,8 +136,8 @@ fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
 
 fn no_clone3(machine: &Machine) -> Advice {
     if machine.kernel() >= (5, 3) || (machine.kernel() == (0, 0) && machine.seccomp) {
-        let why = "this kernel has clone3(2), but a filter around us answers as if it had not: \
-                   it is older than the call";
+        let why = "this kernel has clone3(2), but a filter around us answers as if it had not: a filter cannot look \
+                   into what the call is given, so Docker's refuses it whole";
         return advice(why, remedy::outer_filter(machine));
     }
     advice("this kernel has no clone3(2), which came with Linux 5.3", remedy::newer_kernel(machine))
