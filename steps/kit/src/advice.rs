@@ -114,7 +114,7 @@ fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
             let why = "no space is left where the root is assembled";
             Some(advice(why, vec![remedy::other_directory(machine)]))
         }
-        Errno::EAGAIN if doing.starts_with("fork(2)") || doing.starts_with("clone3(2)") => {
+        Errno::EAGAIN if ["fork(2)", "clone3(2)", "execute"].iter().any(|call| doing.starts_with(call)) => {
             let why = "a limit of processes is reached: RLIMIT_NPROC, or pids.max of a cgroup around us";
             Some(advice(why, remedy::more_processes(machine)))
         }
