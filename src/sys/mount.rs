@@ -183,8 +183,8 @@ impl Tree {
     /// Hangs it onto a place, which is covered by it: move_mount(2), Linux 5.2. A directory goes onto a directory,
     /// anything else onto a file. The value stays a descriptor of the mount's root, which is attached from now on.
     ///
-    /// Errors: ENOTDIR if one is a directory and the other not; EINVAL when it is attached already by the namespace
-    /// of somebody else; ELOOP onto itself.
+    /// Errors: EINVAL if one is a directory and the other not, or if it is attached in another mount namespace; ELOOP
+    /// onto itself.
     pub fn attach(&self, onto: BorrowedFd<'_>) -> Result<()> {
         let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
         let (from, to, empty) = (self.0.as_raw_fd(), onto.as_raw_fd(), c"".as_ptr());

@@ -15,7 +15,7 @@ use crate::error::{Doing, Error, Kind, Result};
 /// Makes a directory, by descriptor, the root of the mount namespace and of the caller, and lets go of the old one.
 ///
 /// It has to be the root of a mount, attached, and neither it nor what it hangs on may be shared: EINVAL. Further
-/// EPERM without `CAP_SYS_ADMIN`; EBUSY if it is the root already.
+/// EPERM without `CAP_SYS_ADMIN`; EBUSY if it is on the same mount as the root that there is.
 ///
 /// Both arguments of the call are ".": the new root is mounted there, and the old one on top of it. So no
 /// directory inside is needed for the old one, and no path is resolved that an image could have prepared.

@@ -78,7 +78,9 @@ impl Configuration {
     fn explained(&self, error: Error) -> Error {
         let (mut lines, mut line) = (Vec::new(), vec![0; LINE]);
         while let Ok(length @ 1..) = (&self.context).read(&mut line) {
-            lines.push(String::from_utf8_lossy(&line[..length]).trim_end().escape_debug().to_string());
+            let text = String::from_utf8_lossy(&line[..length]);
+            // It may quote what it was given; nothing in an error may steer a terminal.
+            lines.push(text.trim_end().replace(char::is_control, " "));
         }
         if lines.is_empty() { error } else { error.because(lines.join("; ")) }
     }
