@@ -136,7 +136,7 @@ impl<'a> Walk<'a> {
         }
         let mode = if self.wanted == Wanted::Directory { self.mode } else { Mode::from_bits_truncate(0o755) };
         match mkdirat(self.here(), name, mode) {
-            Ok(()) => ("openat2(2)", entry(self.here(), name, PLACE | OFlag::O_DIRECTORY, Mode::empty())),
+            Ok(()) => ("openat2(2)", entry(self.here(), name, PLACE, Mode::empty())),
             Err(errno) => ("mkdirat(2)", Err(errno)),
         }
     }
@@ -179,4 +179,44 @@ fn names(path: &Path) -> impl DoubleEndedIterator<Item = OsString> {
         Component::ParentDir => Some("..".into()),
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn what_appears_just_before_a_file_is_made_is_not_opened() {
+        let dir = tempfile::tempdir().expect("a directory");
+        // Opened for writing, the FIFO would hold us until somebody reads it; the link would lead outside.
+        nix::unistd::mkfifo(&dir.path().join("fifo"), Mode::S_IRWXU).expect("mkfifo");
+        symlink("/dev/null", dir.path().join("link")).expect("symlink");
+        symlink("nowhere", dir.path().join("dangling")).expect("symlink");
+        let root = Root::open(dir.path()).expect("the root");
+        let walk = Walk::new(&root, Path::new("any"), Mode::S_IRWXU, Wanted::File);
+        for name in ["fifo", "link", "dangling"] {
+            let (_, outcome) = walk.make(OsStr::new(name), true);
+            assert_eq!(outcome.map(drop), Err(Errno::EEXIST), "{name}");
+        }
+        assert!(!dir.path().join("nowhere").exists());
+    }
+
+    #[test]
+    fn a_directory_that_is_taken_away_again_and_again_does_not_hold_us() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let root = Root::open(dir.path()).expect("the root");
+        let gone = root.make_directory(Path::new("gone"), Mode::S_IRWXU).expect("made");
+        std::fs::remove_dir(dir.path().join("gone")).expect("removed");
+        let mut walk = Walk::new(&root, Path::new("gone/below"), Mode::S_IRWXU, Wanted::Directory);
+        walk.way.push(gone);
+        let error = walk.enter(OsStr::new("below"), false).expect_err("nothing can be made in it");
+        assert_eq!((error.errno(), walk.exchanges), (Some(Errno::EAGAIN), TRIES), "{error}");
+    }
+
+    #[test]
+    fn names_are_what_counts_below_a_root() {
+        assert_eq!(names(Path::new("/../a/./b//c/")).collect::<Vec<_>>(), ["..", "a", "b", "c"]);
+        assert_eq!(names(Path::new("/")).count(), 0);
+    }
 }

@@ -34,6 +34,8 @@ fn inside(lab: &Lab) -> Outcome {
     for (name, target) in dangling {
         symlink(target, house.root.join(name)).map_err(said)?;
     }
+    fs::create_dir(house.root.join("deep")).map_err(said)?;
+    symlink("/run/deep", house.root.join("deep/absolute")).map_err(said)?;
     let root = Root::open(&house.root).map_err(said)?;
     let directories = [
         ("/plain/a/b", "/plain/a/b"),
@@ -42,6 +44,7 @@ fn inside(lab: &Lab) -> Outcome {
         ("link/new", "/outside/new"),
         ("absolute", "/run/none"),
         ("/chain/deep", "/run/none/more/deep"),
+        ("deep/absolute/../up", "/run/up"),
         ("/", "/"),
         ("..", "/"),
         ("", "/"),

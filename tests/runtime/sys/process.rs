@@ -1,18 +1,18 @@
 //! Children: how they are born, held, signalled and waited for.
 
 use std::fs;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 
 use docker_dive::error::Kind as ErrorKind;
 use docker_dive::sys::clone::{Child, Clone, PANICKED, spawn};
-use docker_dive::sys::descriptor::close_on_exec_from;
+use docker_dive::sys::descriptor::{close_on_exec_from, reopen};
 use docker_dive::sys::mount::{Attributes, Configuration};
 use docker_dive::sys::namespace::{Kind, Namespace};
-use docker_dive::sys::path::Root;
+use docker_dive::sys::path::{Mounts, Root};
 use docker_dive::sys::task::{self, End, Pidfd};
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
@@ -36,6 +36,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("sys namespace: another's is entered, and known from one's own", &[Need::Root], entered),
         case("sys namespace: a new time namespace is for the children", &[Need::Root], time),
         case("sys descriptor: none reaches what is executed", &[], not_inherited),
+        case("sys descriptor: a procfs that was covered hands out no other file", &[Need::Root], covered),
     ]
 }
 
@@ -214,4 +215,23 @@ fn not_inherited(_: &Lab) -> Outcome {
     assert!(!inherited()?);
     // It is closed there, and not here.
     file.metadata().map(drop).map_err(said)
+}
+
+fn covered(_: &Lab) -> Outcome {
+    in_child(&Clone { namespaces: &[Kind::Mount], ..Clone::default() }, || {
+        let place = Root::open(Path::new("/"))
+            .and_then(|root| root.find(Path::new("/etc/passwd"), Mounts::Cross))
+            .map_err(said)?;
+        reopen(place.as_fd(), OFlag::O_RDONLY).map_err(said)?;
+        let tree =
+            Configuration::open("tmpfs").and_then(|new| new.mount(Attributes::empty())).map_err(said)?;
+        tree.attach(Root::open(Path::new("/proc")).map_err(said)?.as_fd()).map_err(said)?;
+        let link = PathBuf::from(format!("/proc/self/fd/{}", place.as_raw_fd()));
+        fs::create_dir_all("/proc/self/fd").and_then(|()| fs::write(&link, "forged")).map_err(said)?;
+        // The planted fault: the name alone leads to the forged one.
+        assert_eq!(fs::read_to_string(&link).map_err(said)?, "forged");
+        let error = reopen(place.as_fd(), OFlag::O_RDONLY).expect_err("another file");
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        Ok(())
+    })
 }
