@@ -2,6 +2,8 @@
 
 use crate::kit::Case;
 
+mod doctor;
+
 pub(crate) fn cases() -> Vec<Case> {
-    vec![]
+    [doctor::cases()].into_iter().flatten().collect()
 }

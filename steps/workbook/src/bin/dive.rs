@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, bench, lab};
+use workbook::{attack, bench, doctor, lab};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -13,6 +13,8 @@ enum Dive {
     Attack(attack::Args),
     /// Measure each step beside the smallest program that makes the same calls
     Bench(bench::Args),
+    /// Tell what this machine can do for each lesson, and what would mend the rest
+    Doctor(doctor::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
 }
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     kit::finish(match Dive::parse() {
         Dive::Attack(args) => attack::run(&args),
         Dive::Bench(args) => bench::run(&args),
+        Dive::Doctor(args) => doctor::run(&args),
         Dive::Lab(args) => lab::run(&args),
     })
 }
