@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, lab};
+use workbook::{attack, lab, vm};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -13,6 +13,10 @@ enum Dive {
     Attack(attack::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
+    /// Run a command in the same checkout under a kernel that allows everything
+    Vm(vm::Args),
+    #[command(name = vm::INSIDE, hide = true)]
+    VmInside(vm::inside::Args),
 }
 
 fn main() -> ExitCode {
@@ -20,5 +24,7 @@ fn main() -> ExitCode {
     kit::finish(match Dive::parse() {
         Dive::Attack(args) => attack::run(&args),
         Dive::Lab(args) => lab::run(&args),
+        Dive::Vm(args) => vm::run(&args),
+        Dive::VmInside(args) => vm::inside::run(&args),
     })
 }
