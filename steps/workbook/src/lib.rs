@@ -2,3 +2,5 @@
 //!
 //! Each module is one instrument. It exports the arguments of its verb (`Args`) and what the verb does
 //! (`run`); the rest of it is there for other tools to reuse.
+
+pub mod trace;
