@@ -3,6 +3,7 @@
 //! - [`tracer`]: the ptrace loop; tells an observer about each call, and lets it change one
 //! - [`decode`]: a call to its text, flags by name; [`explain`]: a phrase for it
 //! - [`record`]: what was seen, by process; [`story`]: a record as text
+//! - [`compare`]: two records side by side
 //! - [`privilege`]: programs that lose their privilege because they are traced
 
 use std::ffi::OsString;
@@ -15,6 +16,7 @@ use clap::Args as ClapArgs;
 use kit::{Doing, Error, Result};
 use serde::Serialize;
 
+pub mod compare;
 pub mod decode;
 pub mod explain;
 pub mod privilege;
@@ -43,6 +45,9 @@ pub struct Args {
     /// End after so many seconds, and let everybody go on
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     time: Option<Duration>,
+    /// Trace another command first, its words split at spaces, and show side by side what both did
+    #[arg(long, value_name = "COMMAND", conflicts_with_all = ["pid", "time", "times", "live"])]
+    compare: Option<String>,
     /// Say when each call was made, in milliseconds since the trace began
     #[arg(long)]
     times: bool,
@@ -64,6 +69,7 @@ const AFTER_HELP: &str = "\
 Examples:
   cargo dive trace 04
   cargo dive trace -- runc run -b bundle name
+  cargo dive trace --compare 'runc run -b bundle name' -- step-04
   cargo dive trace --pid $(pidof containerd) --pid $(pidof dockerd) -- docker run --rm busybox true
 
 The trace goes to standard error, so that the command's output stays its own; with --output to a file.
@@ -74,6 +80,9 @@ began; 126 when the command could not be executed; 127 when it was not found.";
 pub fn run(args: &Args) -> Result<u8> {
     let command = command(args)?;
     let mut sink = Sink::open(args.output.as_deref())?;
+    if let Some(other) = &args.compare {
+        return run_both(other, &command, args, &mut sink);
+    }
     let mut previous = 0;
     let mut live = |process: &Process, call: &Call| {
         if previous != process.number {
@@ -93,6 +102,22 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     sink.print(&text);
     Ok(outcome.status.unwrap_or(0))
+}
+
+/// Traces two commands, one after the other. The exit status is that of the second.
+fn run_both(other: &str, command: &[OsString], args: &Args, sink: &mut Sink) -> Result<u8> {
+    let other = with_lesson(other.split_whitespace().map(OsString::from).collect())?;
+    let (first, _) = trace(&other, args, None)?;
+    let (second, outcome) = trace(command, args, None)?;
+    let rows = compare::align(&first, &second);
+    let text =
+        if args.json { as_json(&rows)? } else { compare::tell([&shown(&other), &shown(command)], &rows) };
+    sink.print(&text);
+    Ok(outcome.status.unwrap_or(0))
+}
+
+fn shown(command: &[OsString]) -> String {
+    command.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
 fn trace(command: &[OsString], args: &Args, live: Option<Live<'_>>) -> Result<(Record, Outcome)> {
@@ -117,11 +142,25 @@ fn command(args: &Args) -> Result<Vec<OsString>> {
     if let Some(lesson) = &args.lesson {
         return Ok(vec![binary_of(lesson)?.into_os_string()]);
     }
-    if args.command.is_empty() && args.pid.is_empty() {
+    if args.command.is_empty() && !args.pid.is_empty() {
+        return Ok(Vec::new());
+    }
+    if args.command.is_empty() {
         let error = Error::refused("trace", "", "nothing to trace");
         return Err(error.advise("give a lesson, a command after `--`, or --pid"));
     }
-    Ok(args.command.clone())
+    with_lesson(args.command.clone())
+}
+
+/// `step-04` as a command is the lesson's binary, though no PATH leads to it.
+fn with_lesson(mut command: Vec<OsString>) -> Result<Vec<OsString>> {
+    let Some(program) = command.first_mut() else {
+        return Err(Error::refused("trace", "", "no command was given"));
+    };
+    if let Some(name) = program.to_str().filter(|name| name.starts_with("step-") && !name.contains('/')) {
+        *program = binary_of(name)?.into_os_string();
+    }
+    Ok(command)
 }
 
 /// The lesson's binary, which cargo puts beside this one.
@@ -156,8 +195,11 @@ fn json(command: &[OsString], record: &Record, outcome: Outcome) -> Result<Strin
     }
     let command = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let document = Document { command, status: outcome.status, left: outcome.left, record };
-    let text =
-        serde_json::to_string(&document).map_err(|error| Error::refused("write", "the trace", error))?;
+    as_json(&document)
+}
+
+fn as_json(value: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string(value).map_err(|error| Error::refused("write", "the trace", error))?;
     Ok(text + "\n")
 }
 

@@ -37,17 +37,16 @@ impl Decoded {
         self.flags.iter().any(|own| own == flag)
     }
 
+    /// Whether a mount(2) changes or copies a mount, instead of mounting a file system.
+    pub fn is_about_a_mount(&self) -> bool {
+        let kinds =
+            ["MS_BIND", "MS_REMOUNT", "MS_MOVE", "MS_PRIVATE", "MS_SLAVE", "MS_SHARED", "MS_UNBINDABLE"];
+        kinds.iter().any(|flag| self.has(flag))
+    }
+
     /// As C would have it.
     pub fn text(&self) -> String {
         format!("{}({})", self.name, self.args.join(", "))
-    }
-
-    /// What two runs have in common when they make the same call: the name and the flags, without what
-    /// differs from run to run.
-    pub fn key(&self) -> String {
-        let mut words = vec![self.name.to_owned()];
-        words.extend(self.flags.iter().cloned());
-        words.join(" ")
     }
 }
 

@@ -29,9 +29,13 @@ pub fn explain(call: &Decoded) -> &'static str {
         "chroot" => "another directory for /: the mounts outside stay within reach",
         "write" | "pwrite64" | "writev" => written(&call.subject),
         "mkdir" | "mkdirat" => "makes a cgroup: its directory is the cgroup",
-        "mknod" | "mknodat" => "makes a device node",
+        "mknod" | "mknodat" => "makes a device node: only the initial user namespace may",
         "prctl" => prctl(call),
         "capset" => "sets its capabilities: what it may do of what root may",
+        "seccomp" if call.args.last().is_some_and(|last| last == "NULL") => {
+            "asks whether the kernel knows this flag"
+        }
+        "seccomp" if call.has("SECCOMP_SET_MODE_STRICT") => "only read, write and exit from here on",
         "seccomp" => "a filter that judges every system call from here on",
         "landlock_restrict_self" => "a rule set over files that even root cannot leave",
         "connect" => connect(&call.subject),
@@ -55,8 +59,10 @@ pub fn namespaces(call: &Decoded) -> Vec<&'static str> {
 }
 
 fn birth(call: &Decoded) -> &'static str {
-    if call.has("CLONE_INTO_CGROUP") {
-        "a child that is born in a cgroup, and in new namespaces if any are named"
+    if call.has("CLONE_INTO_CGROUP") && namespaces(call).is_empty() {
+        "a child that is born in a cgroup"
+    } else if call.has("CLONE_INTO_CGROUP") {
+        "a child in new namespaces, born in its cgroup: here a container begins"
     } else if !namespaces(call).is_empty() {
         "a child in new namespaces: here a container begins"
     } else if call.has("CLONE_THREAD") {
@@ -137,8 +143,8 @@ fn mount(call: &Decoded) -> &'static str {
 fn bind(call: &Decoded) -> &'static str {
     let source = call.args.first().map_or("", |text| text.trim_matches('"'));
     if source == call.subject {
-        "binds a directory to itself: pivot_root wants a mount point"
-    } else if source == "/dev/null" {
+        "binds a place to itself: now it is a mount, for flags of its own or for pivot_root"
+    } else if source == "/dev/null" && !call.subject.ends_with("/dev/null") {
         "lays /dev/null over a file, to hide it"
     } else if source.starts_with("/dev/") {
         "a device of the host: a user namespace may not make its own"
@@ -211,6 +217,9 @@ fn prctl(call: &Decoded) -> &'static str {
         "PR_CAPBSET_DROP" => "a capability that no program executed from here on can have",
         "PR_CAP_AMBIENT" => "capabilities that an ordinary program keeps across execve",
         "PR_SET_SECUREBITS" => "whether user 0 is treated as root",
+        "PR_SET_KEEPCAPS" if call.args.last().is_some_and(|last| last == "0") => {
+            "a change of user takes the capabilities again"
+        }
         "PR_SET_KEEPCAPS" => "keeps the capabilities through the next change of user",
         "PR_SET_DUMPABLE" => "whether others may look into its memory and /proc/PID",
         "PR_SET_PDEATHSIG" => "the signal it gets when its parent dies",

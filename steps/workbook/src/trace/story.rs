@@ -52,7 +52,7 @@ pub fn title(process: &Process) -> String {
 
 /// One call as a line.
 pub fn line(call: &Call, indent: &str, column: usize, times: bool) -> String {
-    let plain = call.decoded.text();
+    let plain = shortened(&call.decoded.text());
     let time = if times { format!("{DIM}{}{DIM:#} ", milliseconds(call.at)) } else { String::new() };
     let (outcome, outcome_width) = outcome(call);
     let width = plain.chars().count() + outcome_width;
@@ -70,7 +70,7 @@ pub fn line(call: &Call, indent: &str, column: usize, times: bool) -> String {
 
 /// The calls of one process; repetitions become a line that counts them.
 fn block(text: &mut String, indent: &str, calls: &[&Call], times: bool) {
-    let widths = calls.iter().map(|call| call.decoded.text().chars().count() + outcome(call).1);
+    let widths = calls.iter().map(|call| shortened(&call.decoded.text()).chars().count() + outcome(call).1);
     let column = widths.filter(|width| *width <= COLUMN).max().unwrap_or(COLUMN);
     let mut rest = calls;
     while let Some((first, others)) = rest.split_first() {
@@ -104,6 +104,28 @@ fn repeats(first: &Call, other: &Call) -> bool {
 
 fn basename(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or_default()
+}
+
+/// A call whose paths are not longer than they need be: of a long name in a path, as runtimes make them from
+/// hashes and times, the middle is left out.
+fn shortened(text: &str) -> String {
+    const KEPT: usize = 8;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || ['-', '.'].contains(&c);
+    let mut short = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('/') {
+        let (before, after) = rest.split_at(start + 1);
+        let end = after.find(|c| !is_part(c)).unwrap_or(after.len());
+        let (name, following) = after.split_at(end);
+        short.push_str(before);
+        if name.len() > 3 * KEPT {
+            let _ = write!(short, "{}…{}", &name[..KEPT], &name[name.len() - KEPT / 2..]);
+        } else {
+            short.push_str(name);
+        }
+        rest = following;
+    }
+    short + rest
 }
 
 /// What a call led to, beyond the usual 0: with colour, and how wide it is without.

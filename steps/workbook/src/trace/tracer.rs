@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use kit::{Doing, Result};
 use nix::errno::Errno;
-use nix::sys::signal::SigSet;
 use step_00::Child;
 use step_00::supervise::FORWARDED;
 
@@ -23,7 +22,7 @@ mod start;
 mod wait;
 
 use ptrace::At;
-use wait::Stop;
+use wait::{Listener, Stop};
 
 /// The architecture that this program is built for, as a system call's entry names it.
 #[cfg(target_arch = "x86_64")]
@@ -146,8 +145,6 @@ enum Within {
     Replaced(Entry, i64),
 }
 
-/// How long a sleep lasts when no time was set; only a net under the signals.
-const NAP: Duration = Duration::from_millis(500);
 /// How long letting go may take: a thread in an uninterruptible sleep stops when that ends.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -157,13 +154,11 @@ impl Tracer {
     /// Signals that are sent to us go on to the command; without a command, or after its end, they end the
     /// watching.
     pub fn run(&mut self, observer: &mut impl Observer, until: Until) -> Result<Outcome> {
-        let mut signals: SigSet = FORWARDED.into_iter().collect();
-        signals.add(nix::sys::signal::SIGCHLD);
-        let before = wait::block(&signals).doing("sigprocmask(2)", "")?;
+        let listener = Listener::new(FORWARDED).doing("listen for", "signals")?;
         let deadline = until.time.map(|time| Instant::now() + time);
-        let watched = self.watch(observer, until, deadline, &signals);
-        self.let_go(observer, &signals);
-        wait::unblock(&before);
+        let watched = self.watch(observer, until, deadline, &listener);
+        self.let_go(observer);
+        drop(listener);
         watched?;
         // The command's own error tells why it never began.
         if let Some(error) = self.command.take().and_then(Child::error) {
@@ -178,25 +173,25 @@ impl Tracer {
         observer: &mut impl Observer,
         until: Until,
         deadline: Option<Instant>,
-        signals: &SigSet,
+        listener: &Listener,
     ) -> Result<()> {
         while !self.over(until) {
             match wait::next() {
-                Ok(Some((tid, stop))) => self.stopped(tid, stop, observer),
-                Ok(None) => {
-                    let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-                    if left == Some(Duration::ZERO) {
-                        return Ok(());
-                    }
-                    let Some(sent) = wait::signal(signals, left.map_or(NAP, |left| left.min(NAP))) else {
-                        continue;
-                    };
-                    if !self.pass_on(sent) {
-                        return Ok(());
-                    }
-                }
+                Ok((tid, stop)) => self.stopped(tid, stop, observer),
+                Err(Errno::EINTR) => {}
                 Err(Errno::ECHILD) => return Ok(()),
                 Err(errno) => return Err(errno).doing("waitpid(2)", ""),
+            }
+            if !Listener::ticked() {
+                continue;
+            }
+            if deadline.is_some_and(|end| end <= Instant::now()) {
+                return Ok(());
+            }
+            while let Some(sent) = listener.signal() {
+                if !self.pass_on(sent) {
+                    return Ok(());
+                }
             }
         }
         Ok(())
@@ -321,7 +316,7 @@ impl Tracer {
 
     /// Lets go of everybody who still runs. Only a stopped thread can be let go, so each is asked to stop; the
     /// kernel lets go of the rest when we end.
-    fn let_go(&mut self, observer: &mut impl Observer, signals: &SigSet) {
+    fn let_go(&mut self, observer: &mut impl Observer) {
         self.letting_go = true;
         for tid in self.tasks.keys() {
             let _ = ptrace::interrupt(*tid);
@@ -331,13 +326,13 @@ impl Tracer {
         let end = Instant::now() + PARTING;
         while !self.tasks.is_empty() && Instant::now() < end {
             match wait::next() {
-                Ok(Some((tid, stop))) => {
+                Ok((tid, stop)) => {
                     self.stopped(tid, stop, observer);
                     if matches!(stop, Stop::Ended(_)) {
                         remaining.remove(&tid);
                     }
                 }
-                Ok(None) => drop(wait::signal(signals, Duration::from_millis(20))),
+                Err(Errno::EINTR) => {}
                 Err(_) => break,
             }
         }

@@ -61,7 +61,16 @@ impl<'a> Args<'a> {
     /// Adds a string.
     pub(super) fn string(&mut self, index: usize) {
         let text = self.text_at(self.raw(index));
-        self.push(quoted(self.raw(index), text.as_deref()));
+        let open_on = text.as_deref().and_then(|text| self.through_descriptor(text));
+        let open_on = open_on.map_or_else(String::new, |link| format!("<{link}>"));
+        self.push(quoted(self.raw(index), text.as_deref()) + &open_on);
+    }
+
+    /// What a path of the form `/proc/self/fd/6` leads to.
+    fn through_descriptor(&self, path: &str) -> Option<String> {
+        let forms = ["/proc/self/fd/", "/proc/thread-self/fd/"];
+        let number = forms.iter().find_map(|form| path.strip_prefix(form))?;
+        self.tracee.descriptor(number.parse().ok()?)
     }
 
     /// Adds a string that says most about the call.
@@ -161,6 +170,7 @@ impl<'a> Args<'a> {
                 self.decoded.subject = length.to_string();
                 self.push(format!("{{{length} instructions}}"));
             }
+            None if self.raw(index) == 0 => self.push("NULL"),
             None => self.push(hex(self.raw(index))),
         }
     }

@@ -1,11 +1,12 @@
 //! Waiting: for what a tracee does next, and for what is sent to us.
 
-use std::ptr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::Result;
 use nix::errno::Errno;
-use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction, signal, sigprocmask,
+};
 
 /// What happened to a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,18 +25,15 @@ pub(super) enum Stop {
     Ended(i32),
 }
 
-/// The next thread that something happened to; `None` if nothing has yet. ECHILD when nobody is left.
+/// Sleeps until something happens to a thread. EINTR at each tick of a [`Listener`]; ECHILD when nobody is left.
 ///
 /// A thread may have been made with any signal at its end, or none: `__WALL` waits for all of them.
-pub(super) fn next() -> Result<Option<(i32, Stop)>> {
+pub(super) fn next() -> Result<(i32, Stop)> {
     let mut status = 0;
     // SAFETY: the status is an integer that lives through the call.
     #[allow(unsafe_code)]
-    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG | libc::__WALL) };
-    match Errno::result(tid)? {
-        0 => Ok(None),
-        tid => Ok(Some((tid, stop(status)))),
-    }
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL) };
+    Errno::result(tid).map(|tid| (tid, stop(status)))
 }
 
 fn stop(status: i32) -> Stop {
@@ -61,34 +59,81 @@ pub(super) struct Sent {
     pub(super) by_terminal: bool,
 }
 
-/// Blocks what [`signal`] waits for: a blocked signal stays until it is fetched, so that none is lost between
-/// a look at the tracees and the sleep.
-pub(super) fn block(signals: &SigSet) -> Result<SigSet> {
-    let mut before = SigSet::empty();
-    sigprocmask(SigmaskHow::SIG_BLOCK, Some(signals), Some(&mut before))?;
-    Ok(before)
+/// Takes in what is sent to us, while it lives.
+///
+/// The signals are blocked, so that they wait to be fetched, and the sleep in waitpid(2) is interrupted by a
+/// timer. Sleeping for signals and for tracees at once would be quicker to answer, and cost two more calls at
+/// each stop of each tracee, of which there are thousands a second.
+pub(super) struct Listener {
+    signals: SigSet,
+    mask: SigSet,
+    alarm: SigAction,
 }
 
-/// Puts the mask back.
-pub(super) fn unblock(before: &SigSet) {
-    let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(before), None);
+/// The timer has come round since somebody looked.
+static TICKED: AtomicBool = AtomicBool::new(false);
+
+/// How long a signal may wait.
+const TICK: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
+const NEVER: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 0 };
+
+impl Listener {
+    /// SIGALRM is the timer's own.
+    pub(super) fn new(signals: impl IntoIterator<Item = Signal>) -> Result<Self> {
+        extern "C" fn tick(_: libc::c_int) {
+            TICKED.store(true, Ordering::Relaxed);
+        }
+        let signals: SigSet = signals.into_iter().filter(|signal| *signal != Signal::SIGALRM).collect();
+        let mut mask = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), Some(&mut mask))?;
+        sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&SigSet::from(Signal::SIGALRM)), None)?;
+        // Where SIGCHLD is ignored, children vanish instead of being waited for; that may have been inherited.
+        // SAFETY: the default disposition runs no code of ours.
+        #[allow(unsafe_code)]
+        unsafe { signal(Signal::SIGCHLD, SigHandler::SigDfl) }?;
+        // Without SA_RESTART: the sleep shall end.
+        let action = SigAction::new(SigHandler::Handler(tick), SaFlags::empty(), SigSet::empty());
+        // SAFETY: the handler stores to an atomic, which is allowed wherever a signal comes.
+        #[allow(unsafe_code)]
+        let alarm = unsafe { sigaction(Signal::SIGALRM, &action) }?;
+        set_timer(TICK)?;
+        Ok(Self { signals, mask, alarm })
+    }
+
+    /// Whether it is time to look for signals, and at the clock.
+    pub(super) fn ticked() -> bool {
+        TICKED.swap(false, Ordering::Relaxed)
+    }
+
+    /// A signal that has come meanwhile.
+    pub(super) fn signal(&self) -> Option<Sent> {
+        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: siginfo_t is plain data, for which zeroes are a value.
+        #[allow(unsafe_code)]
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the three structures live through the call.
+        #[allow(unsafe_code)]
+        let signal = unsafe { libc::sigtimedwait(self.signals.as_ref(), &raw mut info, &raw const now) };
+        (signal > 0).then_some(Sent { signal, by_terminal: info.si_code == libc::SI_KERNEL })
+    }
 }
 
-/// Sleeps until a signal comes, or until the time is up. SIGCHLD, which means that a tracee has something to
-/// tell, is `None` as well.
-pub(super) fn signal(signals: &SigSet, at_most: Duration) -> Option<Sent> {
-    let time = libc::timespec {
-        tv_sec: at_most.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: at_most.subsec_nanos().into(),
-    };
-    // SAFETY: siginfo_t is plain data, for which zeroes are a value.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = set_timer(NEVER);
+        // SAFETY: what was there before is put back.
+        #[allow(unsafe_code)]
+        let _ = unsafe { sigaction(Signal::SIGALRM, &self.alarm) };
+        let _ = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask), None);
+    }
+}
+
+fn set_timer(every: libc::timeval) -> Result<()> {
+    let timer = libc::itimerval { it_interval: every, it_value: every };
+    // SAFETY: the structure lives through the call, and what the timer was before is not asked for.
     #[allow(unsafe_code)]
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the three structures live through the call.
-    #[allow(unsafe_code)]
-    let signal = unsafe { libc::sigtimedwait(signals.as_ref(), ptr::from_mut(&mut info), &raw const time) };
-    let known = signal > 0 && signal != Signal::SIGCHLD as i32;
-    known.then_some(Sent { signal, by_terminal: info.si_code == libc::SI_KERNEL })
+    let set = unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, std::ptr::null_mut()) };
+    Errno::result(set).map(drop)
 }
 
 #[cfg(test)]
