@@ -34,7 +34,8 @@ impl Birth {
         let (errors_in, errors_out) = pipe2(OFlag::O_CLOEXEC).doing("pipe2(2)", "")?;
         let forwarded: SigSet = FORWARDED.into_iter().collect();
         let mut mask_before = SigSet::empty();
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&forwarded), Some(&mut mask_before)).doing("sigprocmask(2)", "")?;
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&forwarded), Some(&mut mask_before))
+            .doing("sigprocmask(2)", "")?;
         Ok(Self { errors_in: errors_in.into(), errors_out: errors_out.into(), mask_before })
     }
 

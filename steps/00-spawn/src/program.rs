@@ -8,6 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use kit::error::{NOT_EXECUTABLE, NOT_FOUND};
 use kit::{Doing, Error, Result};
 use nix::errno::Errno;
+use nix::sys::stat::stat;
 use nix::unistd::{dup2_stdout, execve};
 
 /// Path, arguments, environment, and what takes the output.
@@ -24,7 +25,8 @@ impl Program {
     /// Errors name a word with a NUL byte in it.
     pub fn new<W: AsRef<OsStr>>(words: &[W]) -> Result<Self> {
         let argv: Vec<_> = words.iter().map(c_string).collect::<Result<_>>()?;
-        let path = argv.first().cloned().ok_or_else(|| Error::refused("execute", "", "no command was given"))?;
+        let path =
+            argv.first().cloned().ok_or_else(|| Error::refused("execute", "", "no command was given"))?;
         let ours = std::env::vars_os().map(|(name, value)| {
             let mut pair = name;
             pair.push("=");
@@ -86,9 +88,12 @@ pub fn exec(program: &Program) -> Result<Infallible> {
     for path in program.candidates() {
         match execve(&path, &program.argv, &program.env) {
             Ok(never) => match never {},
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            // It may lie further on in PATH; if it does not, this is the answer.
-            Err(Errno::EACCES) => answer = Errno::EACCES,
+            // It may lie further on in PATH; if it does not, this is the answer. A folder of PATH that may not be
+            // searched gives EACCES as well, and says nothing about the program.
+            Err(Errno::EACCES) if program.path == path || stat(path.as_c_str()).is_ok() => {
+                answer = Errno::EACCES
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
             Err(errno) => return Err(refused(program, errno)),
         }
     }

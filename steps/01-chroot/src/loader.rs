@@ -30,7 +30,8 @@ fn explain(program: &Program, error: Error) -> Error {
     for path in paths.filter(|path| path.is_file()) {
         if let Some(interpreter) = interpreter(path).filter(|interpreter| !interpreter.exists()) {
             let (path, interpreter) = (path.display(), interpreter.display());
-            return error.advise(format!("{path} is there, its interpreter {interpreter} is not in this root"));
+            return error
+                .advise(format!("{path} is there, its interpreter {interpreter} is not in this root"));
         }
     }
     error.advise("no such file below this root")

@@ -82,7 +82,10 @@ fn demonstrate() -> Result<u8> {
         hole: &[
             ("A1", format!("walk out of the root with a second chroot and `..`: {}", walked.text()?)),
             ("A2, A3", "it sees the host's processes, and so their files and a way to end them".into()),
-            ("next", "cargo run -p step-02 gives it processes, mounts, a hostname and a network of its own".into()),
+            (
+                "next",
+                "cargo run -p step-02 gives it processes, mounts, a hostname and a network of its own".into(),
+            ),
         ],
         status,
     });

@@ -20,7 +20,8 @@ pub fn enter(pid: Pid) -> Result<()> {
     let root = File::open(&target).doing("open(2)", &target)?;
     let kinds = differing(pid);
     if !kinds.is_empty() {
-        setns(&process, kinds).doing(format!("setns(2) {}", crate::names(kinds)), pid.to_string().as_str())?;
+        setns(&process, kinds)
+            .doing(format!("setns(2) {}", crate::names(kinds)), pid.to_string().as_str())?;
     }
     fchdir(&root).doing("fchdir(2)", &target)?;
     chroot(".").doing("chroot(2)", &target)?;

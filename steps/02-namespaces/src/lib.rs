@@ -91,12 +91,12 @@ fn clone3(clone: Clone3<'_>) -> Result<Option<(Pid, OwnedFd)>> {
     #[allow(unsafe_code)]
     let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
     let mut pidfd: i32 = -1;
-    args.flags = (clone.namespaces.bits() | libc::CLONE_PIDFD) as u64;
+    args.flags = u64::from((clone.namespaces.bits() | libc::CLONE_PIDFD).cast_unsigned());
     args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = libc::SIGCHLD as u64;
     if let Some(cgroup) = clone.cgroup {
         args.flags |= CLONE_INTO_CGROUP;
-        args.cgroup = cgroup.as_raw_fd() as u64;
+        args.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
     }
 
     // SAFETY: the structure lives through the call and the size is its own. No stack is given, so the child

@@ -129,7 +129,10 @@ fn demonstrate() -> Result<u8> {
         lent: &[],
         guest: &report,
         shown: &[
-            ("3 orphans, no init".into(), format!("{left} zombies: process 1 must reap, and the guest does not")),
+            (
+                "3 orphans, no init".into(),
+                format!("{left} zombies: process 1 must reap, and the guest does not"),
+            ),
             ("3 orphans, --init".into(), format!("{reaped} zombies: a small init stands before the command")),
         ],
         hole: &[

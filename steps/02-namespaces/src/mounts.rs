@@ -14,7 +14,8 @@ const NONE: Option<&str> = None;
 
 /// Cuts propagation both ways, recursively.
 pub fn make_private() -> Result<()> {
-    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).doing("mount(2) MS_REC|MS_PRIVATE on", "/")
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
+        .doing("mount(2) MS_REC|MS_PRIVATE on", "/")
 }
 
 /// Mounts a new /proc below the root: it shows the pid namespace of the one who mounts it.

@@ -86,5 +86,6 @@ fn enter(group: &Path) -> Result<()> {
 
 fn control(parent: &Path, sign: char, controller: &str) -> Result<()> {
     let file = parent.join("cgroup.subtree_control");
-    fs::write(&file, format!("{sign}{controller}")).doing(format!("write {sign}{controller} to the cgroup file"), &file)
+    fs::write(&file, format!("{sign}{controller}"))
+        .doing(format!("write {sign}{controller} to the cgroup file"), &file)
 }

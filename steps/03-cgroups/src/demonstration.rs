@@ -37,7 +37,11 @@ pub(crate) fn demonstrate() -> Result<u8> {
     let memory = Limits { memory: Some(Bytes(32 << 20)), ..Limits::default() };
     let memory = with(memory, &|cgroup| {
         let (_, mut verdict) = ask(cgroup, &["/bin/guest", "attack", "A5", "64"])?;
-        Ok(format!("A5 touches 64 MiB: {}; OOM kills counted: {}", verdict.text()?, cgroup.events().oom_kills))
+        Ok(format!(
+            "A5 touches 64 MiB: {}; OOM kills counted: {}",
+            verdict.text()?,
+            cgroup.events().oom_kills
+        ))
     })?;
     let pids = Limits { pids: Some(16), ..Limits::default() };
     let pids = with(pids, &|cgroup| {

@@ -62,8 +62,11 @@ impl Display for Events {
             (self.forks_refused, "times a fork was refused (pids.max)"),
             (self.periods_throttled, "periods in which the CPU time was used up (cpu.max)"),
         ];
-        let happened: Vec<_> =
-            counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let happened: Vec<_> = counted
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
         f.write_str(&happened.join("; "))
     }
 }

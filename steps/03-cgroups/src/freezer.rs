@@ -31,9 +31,15 @@ impl Cgroup {
             return set_and_wait(&state, word, &state, word);
         }
         let group = self.unified().map(|group| &group.path);
-        let group = group.ok_or_else(|| Error::refused("find the freezer", "", "no tree of this host has one"))?;
+        let group =
+            group.ok_or_else(|| Error::refused("find the freezer", "", "no tree of this host has one"))?;
         let number = if frozen { "1" } else { "0" };
-        set_and_wait(&group.join("cgroup.freeze"), number, &group.join("cgroup.events"), &format!("frozen {number}"))
+        set_and_wait(
+            &group.join("cgroup.freeze"),
+            number,
+            &group.join("cgroup.events"),
+            &format!("frozen {number}"),
+        )
     }
 }
 

@@ -97,8 +97,12 @@ impl Hierarchies {
         };
         match (of(Version::V1), of(Version::V2)) {
             (v1, v2) if v1.is_empty() => format!("version 2: {v2}"),
-            (v1, _) if self.0.iter().all(|hierarchy| hierarchy.version == Version::V1) => format!("version 1: {v1}"),
-            (v1, v2) => format!("hybrid: version 1 for {v1}; version 2 for {v2}").trim_end_matches(" for ").into(),
+            (v1, _) if self.0.iter().all(|hierarchy| hierarchy.version == Version::V1) => {
+                format!("version 1: {v1}")
+            }
+            (v1, v2) => {
+                format!("hybrid: version 1 for {v1}; version 2 for {v2}").trim_end_matches(" for ").into()
+            }
         }
     }
 }
@@ -117,7 +121,9 @@ fn membership(cgroup: &str, version: Version, options: &str) -> Option<(String, 
         let (names, path) = (fields.next()?, fields.next()?);
         let belongs = match version {
             Version::V2 => names.is_empty(),
-            Version::V1 => !names.is_empty() && names.split(',').all(|name| options.split(',').any(|o| o == name)),
+            Version::V1 => {
+                !names.is_empty() && names.split(',').all(|name| options.split(',').any(|o| o == name))
+            }
         };
         belongs.then(|| (names.to_owned(), path.to_owned()))
     })

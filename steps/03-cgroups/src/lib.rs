@@ -107,7 +107,8 @@ impl Cgroup {
         }
         let path = parent.join(name);
         fs::create_dir(&path).doing("mkdir(2) cgroup", &path)?;
-        let lock = scratch::lock(&path).ok_or_else(|| Error::refused("flock(2)", path.display(), "another has it"))?;
+        let lock = scratch::lock(&path)
+            .ok_or_else(|| Error::refused("flock(2)", path.display(), "another has it"))?;
         let tasks = (hierarchy.version == Version::V1).then(|| v1::open_tasks(&path)).transpose()?;
         self.groups.push(Group { hierarchy: hierarchy.clone(), path, lock, tasks });
         Ok(())
@@ -116,7 +117,9 @@ impl Cgroup {
     /// Writes each setting in the tree that has its controller, under that tree's names.
     fn set(&self, limits: &Limits) -> Result<()> {
         let plans = [(Version::V2, limits.v2()), (Version::V1, v1::settings(limits))];
-        for (version, setting) in plans.iter().flat_map(|(version, plan)| plan.iter().map(move |s| (version, s))) {
+        for (version, setting) in
+            plans.iter().flat_map(|(version, plan)| plan.iter().map(move |s| (version, s)))
+        {
             let file = self.file(setting.controller, setting.file)?;
             if self.group(setting.controller).is_some_and(|group| group.hierarchy.version == *version) {
                 write(&file, setting)?;
@@ -164,7 +167,8 @@ impl Cgroup {
 
     /// Kills what is left in it and removes it. All errors are told, the first is returned.
     pub fn remove(self) -> Result<()> {
-        let mut outcomes: Vec<Result<()>> = self.groups.iter().map(|group| sweep::remove(&group.path)).collect();
+        let mut outcomes: Vec<Result<()>> =
+            self.groups.iter().map(|group| sweep::remove(&group.path)).collect();
         outcomes.extend(self.handed_down.into_iter().map(HandedDown::take_back));
         let mut errors = outcomes.into_iter().filter_map(Result::err);
         let first = errors.next();

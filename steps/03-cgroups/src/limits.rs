@@ -42,7 +42,7 @@ pub struct Setting {
 
 impl Setting {
     /// A setting that was asked for.
-    pub fn asked(controller: &'static str, file: &'static str, value: impl ToString) -> Self {
+    pub fn asked(controller: &'static str, file: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         Self { controller, file, value: value.to_string(), implied: false }
     }
 }
@@ -57,21 +57,21 @@ impl Limits {
     pub fn v2(&self) -> Vec<Setting> {
         let mut settings = Vec::new();
         if let Some(Bytes(memory)) = self.memory {
-            settings.push(Setting::asked("memory", "memory.max", memory));
-            let swap = Setting::asked("memory", "memory.swap.max", self.swap.unwrap_or_default().0);
+            settings.push(Setting::asked("memory", "memory.max", &memory));
+            let swap = Setting::asked("memory", "memory.swap.max", &self.swap.unwrap_or_default().0);
             settings.push(Setting { implied: self.swap.is_none(), ..swap });
         }
         if let Some(cpus) = self.cpus {
-            settings.push(Setting::asked("cpu", "cpu.max", format!("{} {PERIOD}", cpus.quota())));
+            settings.push(Setting::asked("cpu", "cpu.max", &format!("{} {PERIOD}", cpus.quota())));
         }
         if let Some(weight) = self.cpu_weight {
-            settings.push(Setting::asked("cpu", "cpu.weight", weight));
+            settings.push(Setting::asked("cpu", "cpu.weight", &weight));
         }
         if let Some(pids) = self.pids {
-            settings.push(Setting::asked("pids", "pids.max", pids));
+            settings.push(Setting::asked("pids", "pids.max", &pids));
         }
         for io in &self.io {
-            settings.push(Setting::asked("io", "io.max", format!("{} {}={}", io.device, io.key, io.value)));
+            settings.push(Setting::asked("io", "io.max", &format!("{} {}={}", io.device, io.key, io.value)));
         }
         settings
     }

@@ -18,21 +18,21 @@ use crate::limits::{Bytes, Limits, PERIOD, Setting};
 pub fn settings(limits: &Limits) -> Vec<Setting> {
     let mut settings = Vec::new();
     if let Some(Bytes(memory)) = limits.memory {
-        settings.push(Setting::asked("memory", "memory.limit_in_bytes", memory));
+        settings.push(Setting::asked("memory", "memory.limit_in_bytes", &memory));
         let both = memory.saturating_add(limits.swap.unwrap_or_default().0);
-        let swap = Setting::asked("memory", "memory.memsw.limit_in_bytes", both);
+        let swap = Setting::asked("memory", "memory.memsw.limit_in_bytes", &both);
         settings.push(Setting { implied: limits.swap.is_none(), ..swap });
     }
     if let Some(cpus) = limits.cpus {
-        settings.push(Setting::asked("cpu", "cpu.cfs_period_us", PERIOD));
-        settings.push(Setting::asked("cpu", "cpu.cfs_quota_us", cpus.quota()));
+        settings.push(Setting::asked("cpu", "cpu.cfs_period_us", &PERIOD));
+        settings.push(Setting::asked("cpu", "cpu.cfs_quota_us", &cpus.quota()));
     }
     if let Some(weight) = limits.cpu_weight {
         // The usual value is 100 in version 2 and 1024 here.
-        settings.push(Setting::asked("cpu", "cpu.shares", (weight * 1024 / 100).max(2)));
+        settings.push(Setting::asked("cpu", "cpu.shares", &(weight * 1024 / 100).max(2)));
     }
     if let Some(pids) = limits.pids {
-        settings.push(Setting::asked("pids", "pids.max", pids));
+        settings.push(Setting::asked("pids", "pids.max", &pids));
     }
     for io in &limits.io {
         let file = match io.key.as_str() {
@@ -42,7 +42,7 @@ pub fn settings(limits: &Limits) -> Vec<Setting> {
             _ => "blkio.throttle.write_iops_device",
         };
         // The controller is called blkio here; hierarchies give it its later name.
-        settings.push(Setting::asked("io", file, format!("{} {}", io.device, io.value)));
+        settings.push(Setting::asked("io", file, &format!("{} {}", io.device, io.value)));
     }
     settings
 }

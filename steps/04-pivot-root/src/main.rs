@@ -1,12 +1,9 @@
 //! Step 04: the container of step 03, with a mount tree of its own. This is the first that deserves the name.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use guest::Report;
-use kit::demo::{self, Capture, Story};
 use kit::{Doing, Result, Rootfs, Tier, cli, rootfs, term};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
@@ -14,9 +11,10 @@ use step_00::Program;
 use step_01::exec;
 use step_02::ids::{self, Maps};
 use step_02::{Clone3, mounts, spawn};
-use step_03::limits::Bytes;
 use step_03::{Cgroup, Limits};
 use step_04::{bind_to_itself, dev, pivot_into, sys};
+
+mod demonstration;
 
 /// Lesson 04: pivot_root, and a mount tree without the host's.
 ///
@@ -46,7 +44,7 @@ fn main() -> ExitCode {
     kit::finish(match Cli::parse().verb {
         Some(Verb::Run { limits, run }) => run_command(&limits, &run),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
-        None => demonstrate(),
+        None => demonstration::demonstrate(),
     })
 }
 
@@ -101,46 +99,4 @@ fn container(root: &Path, cgroup: Option<&Cgroup>, program: &Program) -> Result<
         Maps::me_as_root().write_for(init.pid(), tier)?;
     }
     init.release_and_wait()
-}
-
-fn demonstrate() -> Result<u8> {
-    let root = Rootfs::at_or_assembled(None)?;
-    let limits = Limits { memory: Some(Bytes(64 << 20)), pids: Some(64), ..Limits::default() };
-    let cgroup = Cgroup::create_if_allowed(&limits)?;
-    let ask = |words: &[&str]| -> Result<(u8, Capture)> {
-        let capture = Capture::new()?;
-        let guest = Program::new(words)?.in_container()?.stdout(capture.writer()?);
-        Ok((container(root.path(), cgroup.as_ref(), &guest)?, capture))
-    };
-    let (seen, walked) = (ask(demo::REPORT), ask(demo::WALK_OUT));
-    if let Some(cgroup) = cgroup {
-        cgroup.remove()?;
-    }
-    let ((status, mut seen), (_, mut walked)) = (seen?, walked?);
-
-    let report: Report = seen.parsed()?;
-    let tops: BTreeSet<_> = report.mounts.iter().filter_map(|mount| mount.target.split('/').nth(1)).collect();
-    let tops: Vec<_> = tops.iter().map(|name| format!("/{name}")).collect();
-    demo::tell(&Story {
-        title: ("04", "a mount tree without the host's"),
-        done: &[
-            ("mount(2)", "MS_BIND of the root onto itself: pivot_root takes mounts, not directories"),
-            ("mount(2)", "/proc, /sys and /dev of its own, while there still is a host to mount from"),
-            ("pivot_root(2)", "\".\", \".\": the new root below, the old one on top of it, at the same place"),
-            ("umount2(2)", "MNT_DETACH: the old root goes, and with it every file of the host's"),
-            ("execve(2)", "as before"),
-        ],
-        lent: &[],
-        guest: &report,
-        shown: &[
-            ("mounted".into(), tops.join(" ")),
-            ("A1".into(), format!("walk out of the root with a second chroot and `..`: {}", walked.text()?)),
-        ],
-        hole: &[
-            ("A6", "root keeps every capability that it has: it may make a disk's node and mount the disk".into()),
-            ("next", "cargo run -p step-05 takes all that is hard-coded here from a config.json".into()),
-        ],
-        status,
-    });
-    Ok(status)
 }

@@ -45,7 +45,8 @@ pub fn mount_cgroups(top: &Path, cgroup: &Cgroup) -> Result<()> {
         return bind_read_only(group.path(), top);
     }
     let flags = FLAGS - MsFlags::MS_RDONLY;
-    mount(Some("tmpfs"), top, Some("tmpfs"), flags, Some("mode=755,size=64k")).doing("mount(2) tmpfs on", top)?;
+    mount(Some("tmpfs"), top, Some("tmpfs"), flags, Some("mode=755,size=64k"))
+        .doing("mount(2) tmpfs on", top)?;
     for group in cgroup.groups() {
         let name = match group.hierarchy().version {
             Version::V1 => group.hierarchy().options.as_str(),

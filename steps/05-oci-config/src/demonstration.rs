@@ -4,12 +4,13 @@ use guest::Report;
 use kit::demo::{self, Capture, Story};
 use kit::{Result, Rootfs};
 use step_00::Program;
+use step_05::spec;
 
-use crate::{container, default_bundle};
+use crate::container;
 
 pub(crate) fn demonstrate() -> Result<u8> {
     let root = Rootfs::at_or_assembled(None)?;
-    let bundle = default_bundle(root.path())?;
+    let bundle = spec::bundle_for(root.path())?;
     let ask = |words: &[&str]| -> Result<(u8, Capture)> {
         let capture = Capture::new()?;
         let guest = Program::new(words)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);
@@ -23,14 +24,22 @@ pub(crate) fn demonstrate() -> Result<u8> {
     let read_only = root_mount.is_some_and(|mount| mount.options.split(',').any(|option| option == "ro"));
     let mut shown = vec![
         ("hostname".to_owned(), report.hostname.clone()),
-        ("root.readonly".to_owned(), if read_only { "the root is read-only" } else { "the root is writable" }.into()),
+        (
+            "root.readonly".to_owned(),
+            if read_only { "the root is read-only" } else { "the root is writable" }.into(),
+        ),
         ("process.env".to_owned(), report.environment.join(" ")),
     ];
-    shown.extend(bundle.unapplied.iter().map(|field| ("not applied".into(), format!("{} ({})", field.path, field.by))));
+    shown.extend(
+        bundle.unapplied.iter().map(|field| ("not applied".into(), format!("{} ({})", field.path, field.by))),
+    );
     demo::tell(&Story {
         title: ("05", "a container described by config.json"),
         done: &[
-            ("read", "config.json, which names the root, the process, the mounts, the namespaces and the limits"),
+            (
+                "read",
+                "config.json, which names the root, the process, the mounts, the namespaces and the limits",
+            ),
             ("check", "every field, before anything is done; an error names the field"),
             ("clone3(2)", "linux.namespaces are its flags; linux.resources is the group of step 03"),
             ("mount(2)", "each of mounts, below the root"),

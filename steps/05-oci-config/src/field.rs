@@ -52,7 +52,8 @@ impl<'a> Field<'a> {
     pub fn list(&self) -> Result<Vec<Self>> {
         let list = self.value.as_array().ok_or_else(|| self.wrong("a list"))?;
         self.read.0.borrow_mut().insert(self.path.clone());
-        let element = |(index, value)| Self { path: format!("{}[{index}]", self.path), value, read: self.read };
+        let element =
+            |(index, value)| Self { path: format!("{}[{index}]", self.path), value, read: self.read };
         Ok(list.iter().enumerate().map(element).collect())
     }
 
@@ -119,7 +120,8 @@ impl<'a> Field<'a> {
             Value::Object(object) => object
                 .iter()
                 .map(|(key, value)| {
-                    let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
+                    let path =
+                        if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
                     Self { path, value, read: self.read }
                 })
                 .collect(),

@@ -6,7 +6,7 @@
 //!
 //! Three steps, each of which ends before the next begins: the file is read ([`strict`]), every field is
 //! checked and named if it is wrong ([`config`], through [`field`]), and only then is anything done
-//! ([`mount`], and the functions of the lessons before).
+//! ([`mount_all`], and the functions of the lessons before).
 //!
 //! A field that this lesson does not know how to apply is never ignored in silence: [`unapplied`] lists it,
 //! with the lesson that will.
@@ -19,13 +19,17 @@ use serde_json::Value;
 pub mod config;
 pub mod field;
 pub mod mount;
+mod mount_all;
+mod namespaces;
 pub mod process;
+mod resources;
 pub mod spec;
 pub mod strict;
 pub mod unapplied;
 
 pub use config::Config;
 use field::{Field, Read};
+pub use mount_all::mount_all;
 pub use unapplied::Unapplied;
 
 /// A bundle that was read and found valid.
@@ -47,7 +51,9 @@ impl Bundle {
         let dir = dir.canonicalize().doing("find the bundle", dir)?;
         let path = dir.join("config.json");
         let document = strict::read(&path).map_err(|error| match error.errno() {
-            Some(nix::errno::Errno::ENOENT) => error.advise("a bundle holds a config.json: runc spec writes one"),
+            Some(nix::errno::Errno::ENOENT) => {
+                error.advise("a bundle holds a config.json: runc spec writes one")
+            }
             _ => error,
         })?;
         Self::from_document(&dir, &document)
@@ -62,7 +68,11 @@ impl Bundle {
         let root = dir.join(&config.root);
         let root = root.canonicalize().doing("find the root file system (root.path)", &root)?;
         if !root.is_dir() {
-            return Err(Error::refused("config.json", "root.path", format!("{} is no directory", root.display())));
+            return Err(Error::refused(
+                "config.json",
+                "root.path",
+                format!("{} is no directory", root.display()),
+            ));
         }
         Ok(Self { dir: dir.to_owned(), root, config, unapplied })
     }
@@ -74,7 +84,8 @@ impl Bundle {
             Some(first) => {
                 let count = self.unapplied.len();
                 let reason = format!("would not be applied ({}); {count} such fields in all", first.by);
-                Err(Error::refused("config.json", &first.path, reason).advise("leave out --strict to run without"))
+                Err(Error::refused("config.json", &first.path, reason)
+                    .advise("leave out --strict to run without"))
             }
         }
     }

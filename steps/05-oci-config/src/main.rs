@@ -1,23 +1,21 @@
 //! Step 05: the container of step 04, described by a bundle's config.json.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
-use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::unistd::{getegid, geteuid, sethostname};
+use nix::unistd::sethostname;
 use step_00::Program;
 use step_01::exec;
 use step_02::{Clone3, ids, mounts, spawn};
 use step_03::Cgroup;
-use step_04::{bind_to_itself, dev, pivot_into, sys};
-use step_05::{Bundle, mount, spec};
+use step_04::{bind_to_itself, pivot_into};
+use step_05::{Bundle, mount, mount_all, spec};
 
 mod demonstration;
 
@@ -70,7 +68,7 @@ fn main() -> ExitCode {
     kit::start();
     kit::finish(match Cli::parse().verb {
         Some(Verb::Run(run)) => run_bundle(&run),
-        Some(Verb::Spec { rootless, bundle }) => write_spec(&bundle, rootless),
+        Some(Verb::Spec { rootless, bundle }) => spec::write(&bundle, rootless).map(|()| 0),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
         None => demonstration::demonstrate(),
     })
@@ -80,33 +78,34 @@ fn run_bundle(run: &Run) -> Result<u8> {
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let bundle = match (&run.bundle, &made) {
         (Some(dir), _) => Bundle::load(dir)?,
-        (None, made) => default_bundle(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
+        (None, made) => spec::bundle_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
     let bundle = if run.strict { bundle.strictly()? } else { bundle };
     for field in &bundle.unapplied {
         term::note(format_args!("not applied: {} ({})", field.path, field.by));
     }
-    let program = if run.command.is_empty() { Program::new(&bundle.config.process.args) } else { Program::new(&run.command) };
+    let program = if run.command.is_empty() {
+        Program::new(&bundle.config.process.args)
+    } else {
+        Program::new(&run.command)
+    };
     container(&bundle, &program?.env(&bundle.config.process.env)?)
-}
-
-/// The bundle for a root that is there already.
-fn default_bundle(root: &Path) -> Result<Bundle> {
-    let rootless = (Tier::of_self() == Tier::User).then(|| (geteuid().as_raw(), getegid().as_raw()));
-    let mut document = spec::default(rootless);
-    document["root"]["path"] = root.to_string_lossy().into();
-    Bundle::from_document(Path::new("/"), &document)
 }
 
 /// The container so far.
 fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
     let (tier, config) = (Tier::of_self(), &bundle.config);
     if tier == Tier::User && config.maps.is_none() {
-        let error = Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
+        let error =
+            Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
         return Err(error.advise("step-05 spec --rootless, or runc spec --rootless, writes one that has"));
     }
     let limited = !config.limits.is_empty();
-    let cgroup = if limited { Some(Cgroup::create(&config.limits)?) } else { Cgroup::create_if_allowed(&config.limits)? };
+    let cgroup = if limited {
+        Some(Cgroup::create(&config.limits)?)
+    } else {
+        Cgroup::create_if_allowed(&config.limits)?
+    };
     let joined: Vec<_> = config
         .joined
         .iter()
@@ -150,32 +149,4 @@ fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
         cgroup.remove()?;
     }
     outcome
-}
-
-/// The mounts in their order, and then the devices that the specification wants in every /dev.
-fn mount_all(bundle: &Bundle, cgroup: Option<&Cgroup>) -> Result<()> {
-    for mount in &bundle.config.mounts {
-        let target = mount.target(&bundle.root)?;
-        match (mount.kind.as_str(), cgroup) {
-            ("cgroup", Some(cgroup)) => sys::mount_cgroups(&target, cgroup)?,
-            ("cgroup", None) => term::note("not applied: the mount of type cgroup (there is no cgroup)"),
-            (kind, _) => match (kind, mount.mount(&target, &bundle.dir)) {
-                // Lessons 02 and 04 have told when a new one is refused, and what serves instead.
-                ("proc", Err(error)) if error.errno() == Some(Errno::EPERM) => mounts::bind_outer_proc(&target)?,
-                ("sysfs", Err(error)) if error.errno() == Some(Errno::EPERM) => sys::bind_outer_sys(&target)?,
-                (_, outcome) => outcome?,
-            },
-        }
-    }
-    let dev = bundle.root.join("dev");
-    if dev.is_dir() && !dev.join("null").exists() { dev::populate(&dev) } else { Ok(()) }
-}
-
-/// Like `runc spec` it does not overwrite.
-fn write_spec(bundle: &Path, rootless: bool) -> Result<u8> {
-    let rootless = rootless.then(|| (geteuid().as_raw(), getegid().as_raw()));
-    let path = bundle.join("config.json");
-    let text = format!("{:#}\n", spec::default(rootless));
-    let file = OpenOptions::new().write(true).create_new(true).open(&path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).doing("write", &path).map(|()| 0)
 }

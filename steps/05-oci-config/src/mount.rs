@@ -83,7 +83,8 @@ impl Mount {
             let recursive = name.strip_prefix('r').filter(|_| name != "rbind");
             let recursive = recursive.is_some_and(|rest| SET.iter().any(|(set, _)| *set == rest));
             if recursive || LATER.contains(&name.as_str()) {
-                return Err(option.refuse(format!("{name:?} is dive-runtime's: without it the mount would be another")));
+                return Err(option
+                    .refuse(format!("{name:?} is dive-runtime's: without it the mount would be another")));
             }
             made.take(&name);
         }
@@ -97,7 +98,9 @@ impl Mount {
     }
 
     fn take(&mut self, name: &str) {
-        let find = |table: &[(&str, MsFlags)], name: &str| table.iter().find(|(n, _)| *n == name).map(|(_, flag)| *flag);
+        let find = |table: &[(&str, MsFlags)], name: &str| {
+            table.iter().find(|(n, _)| *n == name).map(|(_, flag)| *flag)
+        };
         if let Some(flag) = find(SET, name) {
             self.flags |= flag;
         } else if let Some(flag) = find(CLEAR, name) {
@@ -132,13 +135,14 @@ impl Mount {
         if self.is_bind() {
             let source = bundle.join(&self.source);
             let bind = self.flags & (MsFlags::MS_BIND | MsFlags::MS_REC);
-            let doing = format!("mount(2) MS_BIND of {source:?} on");
+            let doing = format!("mount(2) MS_BIND of {:?} on", source.display());
             mount(Some(&source), target, NONE, bind, NONE).doing(doing, target)?;
             remount(target, self.flags - MsFlags::MS_REC)?;
         } else {
             let (source, kind) = (Some(self.source.as_str()), Some(self.kind.as_str()));
             let data = Some(self.data.as_str());
-            mount(source, target, kind, self.flags, data).doing(format!("mount(2) {} on", self.kind), target)?;
+            mount(source, target, kind, self.flags, data)
+                .doing(format!("mount(2) {} on", self.kind), target)?;
         }
         self.propagation.iter().try_for_each(|flag| {
             mount(NONE, target, NONE, *flag, NONE).doing(format!("mount(2) {flag:?} on"), target)

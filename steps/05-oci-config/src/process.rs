@@ -69,7 +69,8 @@ impl Process {
     /// last, for after it nothing of this is allowed any more.
     pub fn become_user(&self) -> Result<()> {
         for (resource, soft, hard) in &self.rlimits {
-            setrlimit(*resource, *soft, *hard).doing(format!("setrlimit(2) {resource:?}"), &format!("{soft}:{hard}"))?;
+            setrlimit(*resource, *soft, *hard)
+                .doing(format!("setrlimit(2) {resource:?}"), &format!("{soft}:{hard}"))?;
         }
         if let Some(mask) = self.umask {
             umask(Mode::from_bits_truncate(mask));
@@ -80,7 +81,9 @@ impl Process {
         }
         let groups: Vec<_> = self.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
         let id = |call: &str, outcome: nix::Result<()>, id: u32| {
-            outcome.map_err(|errno| Error::call(call, id, errno).advise("is it in the maps of the user namespace?"))
+            outcome.map_err(|errno| {
+                Error::call(call, id, errno).advise("is it in the maps of the user namespace?")
+            })
         };
         id("setgroups(2) process.user.additionalGids", setgroups(&groups), self.gid)?;
         id("setgid(2) process.user.gid", setgid(Gid::from_raw(self.gid)), self.gid)?;
@@ -90,7 +93,11 @@ impl Process {
 
 fn variable(field: &Field<'_>) -> Result<String> {
     let text = field.text()?;
-    if text.find('=').is_some_and(|at| at > 0) { Ok(text) } else { Err(field.refuse(format!("{text:?} is not NAME=value"))) }
+    if text.find('=').is_some_and(|at| at > 0) {
+        Ok(text)
+    } else {
+        Err(field.refuse(format!("{text:?} is not NAME=value")))
+    }
 }
 
 fn rlimit(field: &Field<'_>) -> Result<(Resource, u64, u64)> {

@@ -1,6 +1,14 @@
 //! A configuration to begin with, as `runc spec` writes one.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use kit::{Doing, Result, Tier};
+use nix::unistd::{getegid, geteuid};
 use serde_json::{Value, json};
+
+use crate::Bundle;
 
 /// The default configuration; `rootless` is for who has a uid and a gid to map and no privilege.
 pub fn default(rootless: Option<(u32, u32)>) -> Value {
@@ -36,6 +44,25 @@ pub fn default(rootless: Option<(u32, u32)>) -> Value {
         "mounts": mounts(),
         "linux": linux,
     })
+}
+
+/// The bundle for a root that is there already.
+pub fn bundle_for(root: &Path) -> Result<Bundle> {
+    let mut document = default((Tier::of_self() == Tier::User).then(own_ids));
+    document["root"]["path"] = root.to_string_lossy().into();
+    Bundle::from_document(Path::new("/"), &document)
+}
+
+/// Writes `config.json` into a directory. Like `runc spec` it does not overwrite: EEXIST.
+pub fn write(bundle: &Path, rootless: bool) -> Result<()> {
+    let path = bundle.join("config.json");
+    let text = format!("{:#}\n", default(rootless.then(own_ids)));
+    let file = OpenOptions::new().write(true).create_new(true).open(&path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).doing("write", &path)
+}
+
+fn own_ids() -> (u32, u32) {
+    (geteuid().as_raw(), getegid().as_raw())
 }
 
 fn mounts() -> Value {

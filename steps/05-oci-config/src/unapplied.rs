@@ -66,7 +66,9 @@ const LATER: &[(&str, Shape, &str)] = &[
 pub fn list(whole: &Field<'_>) -> Result<Vec<Unapplied>> {
     let mut found = Vec::new();
     for path in whole.unread() {
-        let below = |known: &str| path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with(['.', '[']));
+        let below = |known: &str| {
+            path == known || path.strip_prefix(known).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
         let known = LATER.iter().find(|(known, ..)| below(known));
         if let Some((exact, shape, _)) = known.filter(|(known, ..)| *known == path) {
             check(whole, exact, *shape)?;

@@ -28,7 +28,7 @@ pub enum Attack {
     /// Walk out of a chroot with `..`: a second chroot leaves the working directory outside of it
     A1 {
         /// A file on the host whose text proves the escape; without it, another root directory does
-        #[arg(long)]
+        #[arg(long = "sentinel")]
         sentinel: Option<PathBuf>,
     },
     /// Reach the host's files through /proc/PID/root of a host process
@@ -36,7 +36,7 @@ pub enum Attack {
         /// The host process
         pid: i32,
         /// A file on the host whose text proves the escape
-        #[arg(long)]
+        #[arg(long = "sentinel")]
         sentinel: PathBuf,
     },
     /// Signal a host process
@@ -182,6 +182,8 @@ fn read_from_device(node: &Path, target: &Path) -> nix::Result<()> {
     outcome
 }
 
+/// By value, for it stands in many a `map_err`.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 fn errno(error: std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }

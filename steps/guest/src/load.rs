@@ -111,7 +111,7 @@ fn memory(mib: usize) -> Loaded {
     const MIB: usize = 1 << 20;
     let mut held: Vec<Vec<u8>> = Vec::new();
     for _ in 0..mib {
-        held.push((0..MIB).map(|at| if at % 4096 == 0 { 1 } else { 0 }).collect());
+        held.push((0..MIB).map(|at| u8::from(at % 4096 == 0)).collect());
     }
     let touched: usize = held.iter().map(Vec::len).sum();
     Loaded { reached: (touched / MIB) as u64, stopped_by: None }
@@ -129,7 +129,8 @@ fn cpu(duration: Duration) -> Loaded {
 /// Makes orphans that end, and counts those that nobody reaps. Their parent ends first, so each falls to the
 /// first process of the pid namespace; `reached` is the number of zombies a moment later.
 pub(crate) fn orphans(count: u32) -> Loaded {
-    let maker = guest(["load", "orphan", &count.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let maker =
+        guest(["load", "orphan", &count.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut maker = match maker {
         Ok(maker) => maker,
         Err(error) => return Loaded { reached: 0, stopped_by: Some(error.to_string()) },

@@ -88,7 +88,8 @@ fn advice(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
         return cgroup(errno, machine);
     }
     if matches!(errno, Errno::EPERM | Errno::EACCES) {
-        let privileged = ["mount(2)", "umount2(2)", "chroot(2)", "pivot_root(2)", "unshare(2)", "setns(2)", "clone3(2)"];
+        let privileged =
+            ["mount(2)", "umount2(2)", "chroot(2)", "pivot_root(2)", "unshare(2)", "setns(2)", "clone3(2)"];
         let call = privileged.iter().find(|call| doing.starts_with(**call))?;
         return Some(denied(call, machine));
     }
@@ -102,7 +103,10 @@ fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
         ("user namespaces are switched off: user.max_user_namespaces is 0", Machine::sysctl(setting, many))
     } else if machine.unprivileged_userns_clone.as_deref() == Some("0") {
         let setting = "kernel.unprivileged_userns_clone=1";
-        ("only root may make user namespaces here: kernel.unprivileged_userns_clone is 0", Machine::sysctl(setting, many))
+        (
+            "only root may make user namespaces here: kernel.unprivileged_userns_clone is 0",
+            Machine::sysctl(setting, many),
+        )
     } else if machine.apparmor_restricts.as_deref() == Some("1") {
         let setting = "kernel.apparmor_restrict_unprivileged_userns=0";
         let why = "AppArmor lets a user namespace be made and then denies what it is for: \
@@ -120,7 +124,13 @@ fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
     } else {
         let command = "cat /proc/sys/user/max_user_namespaces".into();
         let why = "the kernel refuses a user namespace; inside a chroot it always does (user_namespaces(7))";
-        (why, Remedy { command, cost: "no setting known to this program forbids it: look for a security module".into() })
+        (
+            why,
+            Remedy {
+                command,
+                cost: "no setting known to this program forbids it: look for a security module".into(),
+            },
+        )
     };
     let remedies = if machine.in_container { vec![mend] } else { vec![machine.as_root(), mend] };
     Advice { why: why.into(), remedies }
@@ -129,17 +139,24 @@ fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
 fn cgroup(errno: Errno, machine: &Machine) -> Option<Advice> {
     let delegated = Remedy {
         command: format!("systemd-run --user --scope -p Delegate=yes {}", machine.exe),
-        cost: "needs a systemd user session with cgroup v2; limits reach only what it delegates (memory, pids)".into(),
+        cost:
+            "needs a systemd user session with cgroup v2; limits reach only what it delegates (memory, pids)"
+                .into(),
     };
     let why = match errno {
-        Errno::EACCES | Errno::EPERM => "this part of the cgroup tree belongs to root, and nobody delegated it to you",
+        Errno::EACCES | Errno::EPERM => {
+            "this part of the cgroup tree belongs to root, and nobody delegated it to you"
+        }
         Errno::EROFS => {
             let command = "docker run --privileged …".into();
-            let cost = "that container is then no boundary: it holds every capability and the host's devices".into();
+            let cost =
+                "that container is then no boundary: it holds every capability and the host's devices".into();
             let why = "the cgroup tree is mounted read-only, as an outer container has it".into();
             return Some(Advice { why, remedies: vec![Remedy { command, cost }] });
         }
-        Errno::EBUSY => "processes sit in the cgroup whose controllers are to be handed down (no internal processes)",
+        Errno::EBUSY => {
+            "processes sit in the cgroup whose controllers are to be handed down (no internal processes)"
+        }
         _ => return None,
     };
     Some(Advice { why: why.into(), remedies: vec![machine.as_root(), delegated] })

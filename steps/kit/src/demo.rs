@@ -37,7 +37,10 @@ impl Capture {
     /// All that was written.
     pub fn text(&mut self) -> Result<String> {
         let mut text = String::new();
-        self.0.rewind().and_then(|()| self.0.read_to_string(&mut text)).doing("read", "the guest's output")?;
+        self.0
+            .rewind()
+            .and_then(|()| self.0.read_to_string(&mut text))
+            .doing("read", "the guest's output")?;
         Ok(text.trim_end().to_owned())
     }
 
@@ -108,7 +111,9 @@ pub fn say_borrowed(tier: Tier) {
     static SAID: Once = Once::new();
     if tier == Tier::User {
         SAID.call_once(|| {
-            term::note("you are not root here: the kit borrows root in a user namespace (lesson 02 repays it)");
+            term::note(
+                "you are not root here: the kit borrows root in a user namespace (lesson 02 repays it)",
+            );
         });
     }
 }

@@ -35,7 +35,9 @@ impl Elf {
         if !bytes.starts_with(b"\x7fELF") {
             return Ok(None);
         }
-        Self::parse(&bytes).map(Some).map_err(|reason| Error::refused("read the ELF file", path.display(), reason))
+        Self::parse(&bytes)
+            .map(Some)
+            .map_err(|reason| Error::refused("read the ELF file", path.display(), reason))
     }
 
     /// Parses a whole file. Errors say what is malformed.
@@ -120,14 +122,16 @@ impl Libraries {
                 files.insert(loader.clone());
             }
             let origin = path.parent().unwrap_or(Path::new("/")).display().to_string();
-            let own = elf.run_path.iter().map(|dir| dir.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin));
+            let own =
+                elf.run_path.iter().map(|dir| dir.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin));
             inherited.extend(own.map(PathBuf::from));
             for name in &elf.needed {
                 if found.contains_key(name) {
                     continue;
                 }
                 let library = self.find(name, &inherited, elf.machine).ok_or_else(|| {
-                    let reason = format!("{} needs it, and it is in none of the loader's folders", path.display());
+                    let reason =
+                        format!("{} needs it, and it is in none of the loader's folders", path.display());
                     Error::refused("find the library", name, reason)
                 })?;
                 found.insert(name.clone(), library.clone());

@@ -15,8 +15,8 @@ use crate::{Doing, Error, Result};
 
 /// The tools that are taken over from the host where it has them; `sh` is the one that must be there.
 const TOOLS: &[&str] = &[
-    "sh", "ls", "cat", "echo", "env", "id", "hostname", "ps", "mount", "umount", "ip", "mkdir", "rm", "touch", "sleep",
-    "kill", "true", "false", "uname", "grep", "head", "stat", "readlink",
+    "sh", "ls", "cat", "echo", "env", "id", "hostname", "ps", "mount", "umount", "ip", "mkdir", "rm",
+    "touch", "sleep", "kill", "true", "false", "uname", "grep", "head", "stat", "readlink",
 ];
 
 /// A directory that holds a root file system.
@@ -59,7 +59,10 @@ pub fn assemble(root: &Path) -> Result<()> {
     }
     let sticky = fs::Permissions::from_mode(0o1777);
     fs::set_permissions(root.join("tmp"), sticky).doing("chmod(2)", &root.join("tmp"))?;
-    write(&root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")?;
+    write(
+        &root.join("etc/passwd"),
+        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+    )?;
     write(&root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
 
     let libraries = Libraries::of(Path::new("/"));
@@ -161,7 +164,7 @@ fn place(to: &Path, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let copied: io::Result<u64> = fs::copy(from, to);
-    copied.doing(format!("copy {from:?} to"), to).map(drop)
+    copied.doing(format!("copy {:?} to", from.display()), to).map(drop)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -180,7 +183,10 @@ mod tests {
         let inside = Libraries::of(&root);
         for name in ["sh", guest::NAME] {
             for file in inside.needed_by(&Path::new("/bin").join(name)).expect("complete") {
-                assert!(root.join(file.strip_prefix("/").expect("absolute")).is_file(), "{name} needs {file:?}");
+                assert!(
+                    root.join(file.strip_prefix("/").expect("absolute")).is_file(),
+                    "{name} needs {file:?}"
+                );
             }
         }
     }

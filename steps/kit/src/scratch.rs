@@ -125,7 +125,8 @@ fn sweep(base: &Path) {
 /// Removes a tree, unless something is mounted in it: then it is not all ours.
 fn remove(path: &Path) -> Result<()> {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let below = |line: &&str| line.split(' ').nth(4).is_some_and(|target| Path::new(target).starts_with(path));
+    let below =
+        |line: &&str| line.split(' ').nth(4).is_some_and(|target| Path::new(target).starts_with(path));
     if let Some(mount) = mounts.lines().find(below) {
         return Err(Error::refused("remove", path.display(), format!("mounted below it: {mount}")));
     }
@@ -163,7 +164,7 @@ mod tests {
             fs::create_dir(dir).expect("mkdir");
         }
         fs::create_dir(dead.join("closed")).expect("mkdir");
-        fs::set_permissions(dead.join("closed"), fs::Permissions::from_mode(0)).expect("chmod");
+        fs::set_permissions(dead.join("closed"), fs::Permissions::from_mode(0o0)).expect("chmod");
         let held = lock(&living).expect("the lock");
         sweep(base.path());
         assert!(living.exists() && strange.exists() && !dead.exists());

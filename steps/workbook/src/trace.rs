@@ -169,14 +169,7 @@ fn binary_of(lesson: &str) -> Result<PathBuf> {
         Error::refused("find the lesson", lesson, "a lesson is a number, such as 04")
             .advise("a command goes after `--`")
     })?;
-    let name = format!("step-{number:02}");
-    let own = std::env::current_exe().doing("find", "this program")?;
-    let path = own.with_file_name(&name);
-    if path.is_file() {
-        return Ok(path);
-    }
-    let error = Error::refused("find the binary of the lesson", path.display(), "it is not there");
-    Err(error.advise(format!("build it: cargo build -p {name}")))
+    crate::sibling(&format!("step-{number:02}"))
 }
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {

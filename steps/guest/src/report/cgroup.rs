@@ -73,7 +73,7 @@ fn limit(paths: &BTreeMap<String, String>, controller: &str, v2: &str, v1: &str)
 /// Version 1 says "no limit" as -1, or as the largest multiple of a page.
 fn read_limit(file: &Path) -> Option<String> {
     let text = fs::read_to_string(file).ok()?.trim().to_owned();
-    let unlimited = text.parse::<i64>().is_ok_and(|value| value < 0 || value >= i64::MAX - 0xffff);
+    let unlimited = text.parse::<i64>().is_ok_and(|value| !(0..i64::MAX - 0xffff).contains(&value));
     Some(if unlimited { "max".to_owned() } else { text })
 }
 

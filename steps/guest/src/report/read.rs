@@ -38,7 +38,8 @@ pub(super) fn cwd() -> String {
 }
 
 pub(super) fn environment() -> Vec<String> {
-    let mut names: Vec<_> = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    let mut names: Vec<_> =
+        std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

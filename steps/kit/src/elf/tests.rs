@@ -32,8 +32,10 @@ impl Made {
         entries.push((DT_STRTAB, BASE + at_strings));
         entries.push((0, 0));
         let at_dynamic = at_strings + strings.len() as u64;
-        let dynamic: Vec<u8> =
-            entries.iter().flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()].concat()).collect();
+        let dynamic: Vec<u8> = entries
+            .iter()
+            .flat_map(|(tag, value)| [tag.to_le_bytes(), value.to_le_bytes()].concat())
+            .collect();
         let end = at_dynamic + dynamic.len() as u64;
 
         let mut file = b"\x7fELF\x02\x01\x01".to_vec();
@@ -78,10 +80,14 @@ fn needed(root: &Path, program: &str) -> Vec<String> {
 
 #[test]
 fn an_elf_file_names_its_loader_libraries_and_folders() {
-    let made = Made { interpreter: Some("/lib/ld.so"), needed: &["libc.so.6"], run_path: Some("/a:/b"), ..PLAIN };
+    let made =
+        Made { interpreter: Some("/lib/ld.so"), needed: &["libc.so.6"], run_path: Some("/a:/b"), ..PLAIN };
     let elf = Elf::parse(&made.bytes()).expect("an ELF file");
     assert_eq!(elf.interpreter.as_deref(), Some(Path::new("/lib/ld.so")));
-    assert_eq!((elf.needed, elf.run_path), (vec!["libc.so.6".to_owned()], vec!["/a".to_owned(), "/b".to_owned()]));
+    assert_eq!(
+        (elf.needed, elf.run_path),
+        (vec!["libc.so.6".to_owned()], vec!["/a".to_owned(), "/b".to_owned()])
+    );
     assert_eq!(elf.machine, (2, X86_64));
 }
 
@@ -105,7 +111,10 @@ fn debian_multiarch_with_a_split_usr() {
     let root = host(&[
         ("/bin/ls", program.bytes()),
         ("/etc/ld.so.conf", b"include /etc/ld.so.conf.d/*.conf\n".to_vec()),
-        ("/etc/ld.so.conf.d/x86_64-linux-gnu.conf", b"# multiarch\n/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu".to_vec()),
+        (
+            "/etc/ld.so.conf.d/x86_64-linux-gnu.conf",
+            b"# multiarch\n/lib/x86_64-linux-gnu\n/usr/lib/x86_64-linux-gnu".to_vec(),
+        ),
         ("/lib64/ld-linux-x86-64.so.2", PLAIN.bytes()),
         ("/lib/x86_64-linux-gnu/libselinux.so.1", selinux.bytes()),
         ("/lib/x86_64-linux-gnu/libc.so.6", PLAIN.bytes()),

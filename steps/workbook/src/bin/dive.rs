@@ -3,12 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::trace;
+use workbook::{attack, lab, trace};
 
 /// The reader's instruments.
 #[derive(Parser)]
 #[command(name = "cargo dive", bin_name = "cargo dive")]
 enum Dive {
+    /// Attack the containers of the steps: who gets out, and what stops the others
+    Attack(attack::Args),
+    /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
+    Lab(lab::Args),
     /// Show the calls that make a container, as a command makes them
     Trace(trace::Args),
 }
@@ -16,6 +20,8 @@ enum Dive {
 fn main() -> ExitCode {
     kit::start();
     kit::finish(match Dive::parse() {
+        Dive::Attack(args) => attack::run(&args),
+        Dive::Lab(args) => lab::run(&args),
         Dive::Trace(args) => trace::run(&args),
     })
 }

@@ -35,6 +35,9 @@ pub fn explain(call: &Decoded) -> &'static str {
         "seccomp" if call.args.last().is_some_and(|last| last == "NULL") => {
             "asks whether the kernel knows this flag"
         }
+        "seccomp" if call.has("SECCOMP_SET_MODE_STRICT") && call.flags.len() > 1 => {
+            "asks whether the kernel knows seccomp(2): with these flags it must refuse"
+        }
         "seccomp" if call.has("SECCOMP_SET_MODE_STRICT") => "only read, write and exit from here on",
         "seccomp" => "a filter that judges every system call from here on",
         "landlock_restrict_self" => "a rule set over files that even root cannot leave",

@@ -1,0 +1,68 @@
+//! The harness proves itself: each thing that it should notice is planted, and must be noticed.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use super::need::allowed;
+use super::{Case, Lab, Need, Outcome, case};
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        case("lab: a file that is left is a leak", &[], |lab| {
+            fs::write(lab.lab().scratch().join("left"), "").map_err(|error| error.to_string())?;
+            noticed(lab, "leaked: file ")?;
+            fs::remove_file(lab.lab().scratch().join("left")).map_err(|error| error.to_string())
+        }),
+        case("lab: a process that is left is a leak, and so is an orphan", &[], |lab| {
+            lab.run("sh", &["-c", "sleep 60 <&- >&- 2>&- & exit 0"])?.succeeded()?;
+            noticed(lab, "sleep")
+        }),
+        case("lab: a mount that is left is a leak", &[Need::Root], |lab| {
+            let dir = lab.dir().join("planted");
+            fs::create_dir(&dir).map_err(|error| error.to_string())?;
+            let dir = dir.display().to_string();
+            lab.run("mount", &["-t", "tmpfs", "planted", &dir])?.succeeded()?;
+            let outcome = noticed(lab, "leaked: mount ");
+            lab.run("umount", &[&dir])?.succeeded()?;
+            outcome
+        }),
+        case(
+            "lab: a network link that is left is a leak",
+            &[Need::Root, Need::Program("ip")],
+            link_is_noticed,
+        ),
+        case("lab: a control group that is left is a leak", &[Need::Root, Need::Cgroups], |lab| {
+            let script = "for tree in $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | tail -n 1); do
+                mkdir $tree/docker-dive.$DOCKER_DIVE_LAB.planted; done";
+            lab.run("sh", &["-c", script])?.succeeded()?;
+            noticed(lab, "leaked: cgroup ")
+        }),
+        case("lab: nothing that is left is no leak", &[], |lab| match lab.lab().leaks() {
+            Ok(leaks) if leaks.is_empty() => Ok(()),
+            other => Err(format!("{other:?}")),
+        }),
+        case("harness: a skip that is not listed fails", &[], |_| {
+            let list = "# a comment\nuser: needs root\n";
+            assert!(allowed(list, "user", "needs root"));
+            assert!(!allowed(list, "root", "needs root") && !allowed(list, "user", "needs a shovel"));
+            Ok(())
+        }),
+    ]
+}
+
+fn noticed(lab: &Lab, leak: &str) -> Outcome {
+    let leaks = lab.lab().leaks().map_err(|error| error.to_string())?;
+    if leaks.iter().any(|line| line.contains(leak)) { Ok(()) } else { Err(format!("not noticed: {leaks:?}")) }
+}
+
+/// In a network namespace of its own, for a link on the host would be seen by every neighbour: the case goes on
+/// in a process of that namespace, as `cargo dive lab` does.
+fn link_is_noticed(lab: &Lab) -> Outcome {
+    let dive = lab.bin("dive").display().to_string();
+    let mut command = Command::new("unshare");
+    command.args(["--net", &dive, "lab", "--", "ip", "link", "add", "planted", "type", "bridge"]);
+    let ended = command.arg0("unshare").stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    let text = String::from_utf8_lossy(&ended.stderr).into_owned();
+    if text.contains("leaked: link planted") { Ok(()) } else { Err(format!("not noticed: {text}")) }
+}
