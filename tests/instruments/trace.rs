@@ -63,27 +63,41 @@ fn path(path: &Path) -> String {
 
 /// The document of a trace, and how the command ended.
 fn traced(lab: &Lab, options: &[&str], command: &[&str]) -> Result<(Value, Ran), String> {
+    traced_behind(lab, &[], options, command)
+}
+
+/// The same, with the tracer started by another program.
+fn traced_behind(
+    lab: &Lab,
+    prefix: &[&str],
+    options: &[&str],
+    command: &[&str],
+) -> Result<(Value, Ran), String> {
     let file = lab.dir().join("trace.json");
-    let file_name = path(&file);
-    let mut words = vec!["trace", "--json", "-o", &file_name];
-    words.extend(options);
+    let (dive, file_name) = (path(&lab.bin("dive")), path(&file));
+    let mut words = [prefix, &[&dive, "trace", "--json", "-o", &file_name], options].concat();
     if !command.is_empty() {
         words.push("--");
     }
     words.extend(command);
-    let ran = lab.run("dive", &words)?;
+    let ran = lab.run(words[0], &words[1..])?;
     let text = fs::read_to_string(&file).map_err(|error| format!("{error}: {}", ran.stderr))?;
-    Ok((serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?, ran))
+    Ok((serde_json::from_str(&text).map_err(|error| format!("{error}: {text} {}", ran.stderr))?, ran))
 }
 
 /// Runs a command twice, under each tracer, and compares what they saw.
 fn sees_all(lab: &Lab, command: &[String]) -> Outcome {
+    sees_all_behind(lab, &[], command)
+}
+
+fn sees_all_behind(lab: &Lab, prefix: &[&str], command: &[String]) -> Outcome {
     let command: Vec<&str> = command.iter().map(String::as_str).collect();
     // The first run of anything may find caches and directories that later runs do not make.
-    lab.run(command[0], &command[1..])?.succeeded()?;
-    let (document, ran) = traced(lab, &[], &command)?;
+    let untraced = [prefix, &command].concat();
+    lab.run(untraced[0], &untraced[1..])?.succeeded()?;
+    let (document, ran) = traced_behind(lab, prefix, &[], &command)?;
     ran.succeeded()?;
-    let theirs = strace::run(lab, &command)?;
+    let theirs = strace::run(lab, prefix, &command)?;
     let ours = Calls::of_trace(&document);
     if theirs.total() < 10 {
         return Err(format!("strace saw too little to compare with: {theirs:?}"));
@@ -96,19 +110,26 @@ fn runc(lab: &Lab) -> Outcome {
     sees_all(lab, &["runc", "run", "--bundle", &path(&bundle), &name(lab)].map(str::to_owned))
 }
 
-/// Version 1.8 refuses a hybrid layout whose hugetlb controller is in version 2. In the lab's own mount namespace that
-/// one may be mounted as version 1.
+/// Version 1.8 refuses a hybrid layout as long as a controller is in version 2. In a mount namespace of its own, with a
+/// copy of the mounts below a directory that may be written, hugetlb is mounted as version 1 as long as it runs.
+const ALL_IN_VERSION_1: &str = "
+set -e
+if grep -q ' - cgroup ' /proc/self/mountinfo; then
+    mount -t tmpfs none /mnt
+    for tree in /sys/fs/cgroup/*/; do
+        mkdir /mnt/$(basename $tree)
+        mount --rbind $tree /mnt/$(basename $tree)
+    done
+    mkdir /mnt/hugetlb
+    mount -t cgroup -o hugetlb none /mnt/hugetlb
+    mount --rbind /mnt /sys/fs/cgroup
+fi
+exec \"$@\"";
+
 fn crun(lab: &Lab) -> Outcome {
     let bundle = bundle(lab, "crun")?;
-    let command = ["crun", "run", "--bundle", &path(&bundle), &name(lab)].map(str::to_owned);
-    let refused = lab.run("crun", &["run", "--bundle", &path(&bundle), &name(lab)])?.status != 0;
-    if !refused {
-        return sees_all(lab, &command);
-    }
-    // A shell that mounts and then executes: both tracers see the same two calls more.
-    let script = "mount -t tmpfs none /sys/fs/cgroup/hugetlb 2>/dev/null; exec \"$@\"";
-    let words = ["sh", "-c", script, "sh"].map(str::to_owned);
-    sees_all(lab, &[&words[..], &command[..]].concat())
+    let prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", ALL_IN_VERSION_1, "sh"];
+    sees_all_behind(lab, &prefix, &["crun", "run", "--bundle", &path(&bundle), &name(lab)].map(str::to_owned))
 }
 
 fn name(lab: &Lab) -> String {
@@ -172,14 +193,14 @@ fn double_fork(lab: &Lab) -> Outcome {
 import os, threading, time
 if os.fork() == 0:
     if os.fork() == 0:
-        thread = threading.Thread(target=lambda: os.execv('/bin/sh', ['sh', '-c', 'exec true']))
+        thread = threading.Thread(target=lambda: os.execv('/bin/sh', ['sh', '-c', 'exec /bin/true']))
         thread.start()
         thread.join()
         time.sleep(60)
     os._exit(0)
 os.wait()
 ";
-    let (document, ran) = traced(lab, &[], &["python3", "-c", script])?;
+    let (document, ran) = traced(lab, &[], &[&python(lab)?, "-c", script])?;
     ran.succeeded()?;
     let processes = document["processes"].as_array().ok_or("no processes")?;
     assert_eq!(processes.len(), 3, "{document:#}");
@@ -190,6 +211,12 @@ os.wait()
     let results: Vec<_> = executed.map(|call| call["result"].clone()).collect();
     assert_eq!(results, [0, 0], "{document:#}");
     Ok(())
+}
+
+/// The interpreter itself: what PATH finds may be a script that looks for one.
+fn python(lab: &Lab) -> Result<String, String> {
+    let asked = lab.run("python3", &["-c", "import sys; print(sys.executable)"])?.succeeded()?;
+    Ok(asked.trim().to_owned())
 }
 
 fn calls(document: &Value) -> impl Iterator<Item = &Value> {
@@ -203,7 +230,7 @@ all = [threading.Thread(target=time.sleep, args=(0.05,)) for _ in range(7)]
 for one in all: one.start()
 for one in all: one.join()
 ";
-    let (document, _) = traced(lab, &[], &["python3", "-c", script])?;
+    let (document, _) = traced(lab, &[], &[&python(lab)?, "-c", script])?;
     let processes = document["processes"].as_array().ok_or("no processes")?;
     assert_eq!((processes.len(), &processes[0]["threads"]), (1, &7.into()), "{document:#}");
     assert!(calls(&document).all(|call| call["name"] == "execve"), "no clone is told: {document:#}");

@@ -77,16 +77,20 @@ impl Calls {
 }
 
 /// Runs a command under strace, which is told of the same calls.
-pub(super) fn run(lab: &Lab, command: &[&str]) -> Result<Calls, String> {
+pub(super) fn run(lab: &Lab, prefix: &[&str], command: &[&str]) -> Result<Calls, String> {
     let file = lab.dir().join("strace.txt");
-    let names = TABLE.iter().map(|spec| spec.name).filter(|name| *name != "open_tree_attr");
-    let set = format!("trace={}", names.collect::<Vec<_>>().join(","));
-    let mut strace = lab.command("strace");
-    // Without -v a structure is shortened, with it clone3's has fields that say nothing here.
-    strace.args(["-f", "-y", "-s", "64", "-e", "signal=none", "-e", &set, "-o"]).arg(&file).args(command);
-    crate::kit::Ran::of(&mut strace)?.succeeded()?;
+    let (name, set) = (file.display().to_string(), set());
+    let strace = ["strace", "-f", "-y", "-s", "64", "-e", "signal=none", "-e", &set, "-o", &name];
+    let words = [prefix, &strace, command].concat();
+    lab.run(words[0], &words[1..])?.succeeded()?;
     let text = fs::read_to_string(&file).map_err(|error| error.to_string())?;
     Ok(Calls::of_strace(&text))
+}
+
+/// The calls of the table. Releases that are still in use do not know the newest of them.
+pub(super) fn set() -> String {
+    let names = TABLE.iter().map(|spec| spec.name).filter(|name| *name != "open_tree_attr");
+    format!("trace={}", names.collect::<Vec<_>>().join(","))
 }
 
 /// Whether a call of the table is one that makes a container; said once more, and in other words than the tracer's, so

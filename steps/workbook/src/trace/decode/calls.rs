@@ -343,9 +343,12 @@ fn seccomp(a: &mut Args<'_>) -> Option<()> {
         return None;
     }
     a.one_of(a.unsigned(0), &flags::SECCOMP);
-    a.flags(a.unsigned(1), &flags::SECCOMP_FILTER);
     if a.decoded.has("SECCOMP_SET_MODE_FILTER") {
+        a.flags(a.unsigned(1), &flags::SECCOMP_FILTER);
         a.filter(2);
+    } else {
+        // The strict mode has none.
+        a.flags(a.unsigned(1), &flags::NONE);
     }
     Some(())
 }

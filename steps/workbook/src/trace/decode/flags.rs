@@ -170,6 +170,8 @@ pub const SECUREBITS: Flags = Flags(&[
 ]);
 /// The operations of seccomp(2) that set a filter.
 pub const SECCOMP: Flags = of_libc! { SECCOMP_SET_MODE_STRICT SECCOMP_SET_MODE_FILTER };
+/// Where no flag is known.
+pub const NONE: Flags = Flags(&[]);
 /// The flags of a seccomp filter.
 pub const SECCOMP_FILTER: Flags = Flags(&[
     ("SECCOMP_FILTER_FLAG_TSYNC", 1),
