@@ -6,4 +6,7 @@ mod doctor;
 
 pub(crate) fn cases() -> Vec<Case> {
     [doctor::cases()].into_iter().flatten().collect()
+mod trace;
+
+    trace::cases()
 }

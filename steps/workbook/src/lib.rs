@@ -12,6 +12,7 @@ pub mod bench;
 pub mod doctor;
 pub mod lab;
 pub mod vm;
+pub mod trace;
 
 /// A binary of the workspace, which lies beside this one. Errors name it, and say how it is built.
 pub fn sibling(name: &str) -> Result<PathBuf> {

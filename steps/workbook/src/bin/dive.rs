@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, bench, doctor, lab, vm};
+use workbook::{attack, bench, doctor, lab, trace, vm};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -21,6 +21,8 @@ enum Dive {
     Vm(vm::Args),
     #[command(name = vm::INSIDE, hide = true)]
     VmInside(vm::inside::Args),
+    /// Show the calls that make a container, as a command makes them
+    Trace(trace::Args),
 }
 
 fn main() -> ExitCode {
@@ -32,5 +34,6 @@ fn main() -> ExitCode {
         Dive::Lab(args) => lab::run(&args),
         Dive::Vm(args) => vm::run(&args),
         Dive::VmInside(args) => vm::inside::run(&args),
+        Dive::Trace(args) => trace::run(&args),
     })
 }
