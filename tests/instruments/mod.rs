@@ -3,10 +3,8 @@
 use crate::kit::Case;
 
 mod doctor;
-
-pub(crate) fn cases() -> Vec<Case> {
-    [doctor::cases()].into_iter().flatten().collect()
 mod trace;
 
-    trace::cases()
+pub(crate) fn cases() -> Vec<Case> {
+    [doctor::cases(), trace::cases()].into_iter().flatten().collect()
 }
