@@ -3,7 +3,8 @@
 use crate::kit::Case;
 
 mod doctor;
+mod trace;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [doctor::cases()].into_iter().flatten().collect()
+    [doctor::cases(), trace::cases()].into_iter().flatten().collect()
 }

@@ -82,7 +82,7 @@ impl Hierarchies {
         Self(found)
     }
 
-    /// Each of them.
+    /// The trees.
     pub fn all(&self) -> &[Hierarchy] {
         &self.0
     }
