@@ -208,14 +208,16 @@ fn no_filesystem(doing: &str, machine: &Machine) -> Advice {
 
 fn old_kernel(doing: &str, machine: &Machine) -> Advice {
     let (what, since) = match doing {
-        doing if doing.contains("CLONE_NEWTIME") => ("time namespaces", "5.6"),
-        doing if doing.contains("overlay") => ("overlayfs for user namespaces", "5.11"),
-        _ => (
-            "one of these flags (CLONE_INTO_CGROUP: 5.7), or was built without it",
-            "5.14, the floor of this course",
-        ),
+        doing if doing.contains("CLONE_NEWTIME") => ("time namespaces", (5, 6)),
+        doing if doing.contains("overlay") => ("overlayfs for user namespaces", (5, 11)),
+        _ => ("one of these flags (CLONE_INTO_CGROUP came with Linux 5.7)", (5, 7)),
     };
-    advice(format!("this kernel does not have {what}; since Linux {since}"), remedy::newer_kernel(machine))
+    let why = if machine.kernel() >= since {
+        format!("this kernel was built without {what}")
+    } else {
+        format!("this kernel does not have {what}: Linux {}.{} was the first", since.0, since.1)
+    };
+    advice(why, remedy::newer_kernel(machine))
 }
 
 fn denied(doing: &str, machine: &Machine) -> Option<Advice> {

@@ -104,6 +104,15 @@ fn a_filter_that_does_not_know_clone3_is_not_taken_for_an_old_kernel() {
 }
 
 #[test]
+fn a_kernel_that_is_new_enough_was_built_without() {
+    let time = |release: &str| {
+        let machine = Machine { release: release.into(), ..on_a_host() };
+        told(&machine, "unshare(2) CLONE_NEWTIME", Errno::EINVAL).why
+    };
+    assert!(time("6.1.176").contains("built without") && time("5.4.0").contains("5.6 was the first"));
+}
+
+#[test]
 fn limits_are_told_from_missing_privilege() {
     let machine = on_a_host();
     assert!(told(&machine, "fork(2)", Errno::EAGAIN).why.contains("RLIMIT_NPROC"));

@@ -142,7 +142,11 @@ fn lessons(around: &Surroundings, tried: &Tried) -> Vec<Line> {
             (_, Tier::Root) => "T2",
         };
         let (verdict, findings) = match &trial.failed {
-            Some(error) => (Verdict::Forbidden, vec![finding(&format!("lesson {id}"), error, &machine)]),
+            Some(error) => {
+                let mut found = finding(&format!("lesson {id}"), error, &machine);
+                found.remedies.push(in_a_machine_of_its_own(&around.machine, &machine));
+                (Verdict::Forbidden, vec![found])
+            }
             None => judge_losses(losses, tried, &machine),
         };
         Line::new(&id, &format!("{id} {name}"), tier, verdict, findings)
@@ -156,6 +160,13 @@ fn judge_losses(losses: &[(Ability, &str)], tried: &Tried, machine: &Machine) ->
         .filter_map(|(ability, name)| tried.failed(*ability).map(|error| finding(name, error, machine)))
         .collect();
     (if findings.is_empty() { Verdict::Runs } else { Verdict::Partly }, findings)
+}
+
+/// What always remains.
+fn in_a_machine_of_its_own(dive: &Machine, step: &Machine) -> Remedy {
+    let command = format!("{} vm -- {}", dive.exe, step.exe);
+    let cost = "changes nothing here: a kernel of its own for one command; slower, and needs user-mode-linux or QEMU";
+    Remedy { command, cost: cost.into() }
 }
 
 /// The machine as the step's own error would see it: the remedy names the step.

@@ -339,6 +339,7 @@ fn remedies_are_those_of_the_platform() {
     has(&crowded(), "01", "ulimit -S -u");
     has(&without_shell(), "01", "apt-get install busybox-static");
     has(&strange(), "05", "strace -f");
+    has(&strange(), "05", "target/debug/dive vm -- target/debug/step-05");
     has(&strange(), "ids", "apt-get install uidmap");
 }
 
