@@ -77,7 +77,7 @@ pub(super) fn limited(tier: Tier, root: &Path) -> Result<()> {
         Limits { pids: Some(16), ..Limits::default() },
         Limits { cpus: Cpus::from_quota(1, 5), ..Limits::default() },
     ];
-    limits.iter().try_for_each(|limits| with(limits, |_| Ok(())))?;
+    limits.iter().try_for_each(|limits| with(limits, in_group))?;
     // Whoever is born into a frozen group waits until somebody else thaws it.
     with(&Limits::default(), |cgroup| {
         cgroup.freeze()?;
