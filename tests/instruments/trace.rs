@@ -431,6 +431,11 @@ fn compared(lab: &Lab) -> Outcome {
 fn setuid(lab: &Lab) -> Outcome {
     let (document, _) = traced(lab, &[], &["su", "--version"])?;
     let warnings = document["warnings"].to_string();
+    if nix::unistd::geteuid().is_root() {
+        // Root of a plain container has no capabilities to trace with, and none to gain from a program of root's.
+        assert_eq!(warnings, "[]");
+        return Ok(());
+    }
     assert!(warnings.contains("setuid bit") && warnings.contains("CAP_SYS_PTRACE"), "{warnings}");
     let (document, _) = traced(lab, &[], &["true"])?;
     assert_eq!(document["warnings"], serde_json::json!([]), "true gives nobody a privilege");
