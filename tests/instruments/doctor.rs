@@ -13,8 +13,11 @@ use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
 
 /// Somebody who owns nothing.
 const NOBODY: u32 = 65534;
+/// Somebody who runs nothing.
+const ALONE: u32 = 54321;
 const RUNC: &[Need] = &[Need::Root, Need::Cgroups, Need::Program("runc")];
 const NESTED: &[Need] = &[Need::Namespaces, Need::Program("unshare"), Need::Program("setpriv")];
+const CROWDED: &[Need] = &[Need::Root, Need::Program("setpriv"), Need::Program("prlimit")];
 const DELEGATED: &[Need] = &[Need::Root, Need::Cgroups, Need::Program("setpriv")];
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -63,6 +66,7 @@ pub(crate) fn cases() -> Vec<Case> {
             assert!(seen.line("01")?.brief.contains("find a directory"), "{:?}", seen.line("01"));
             seen.agrees()
         }),
+        case("doctor: with few processes allowed", CROWDED, crowded),
         case("doctor: with a control group that root delegated", DELEGATED, delegated),
         case("doctor: text without colour in a pipe, and a help that tells the exit status", &[], |lab| {
             let told = lab.run("dive", &["doctor"])?;
@@ -224,6 +228,9 @@ fn filter() -> Value {
 /// Our binaries where everybody may read them, whoever owns the directory in which they were built.
 fn copied(lab: &Lab) -> Result<PathBuf, String> {
     let dir = lab.dir().join("bin");
+    if dir.exists() {
+        return Ok(dir);
+    }
     let copy = |name: &str| fs::copy(lab.bin(name), dir.join(name)).map(drop);
     let names = ["step-00", "step-01", "step-02", "step-03", "step-04", "step-05", "dive"];
     fs::create_dir(&dir)
@@ -237,29 +244,11 @@ fn copied(lab: &Lab) -> Result<PathBuf, String> {
 ///
 /// Each program is executed alone in the group: a shell beside it would be a process that sits in the way.
 fn delegated(lab: &Lab) -> Outcome {
-    let dir = copied(lab)?;
     let groups = make_groups(lab)?;
     let enter: Vec<_> =
         groups.iter().map(|group| format!("echo 0 > {}/cgroup.procs", group.display())).collect();
-    let as_nobody = format!(
-        "{}; exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups \"$0\" \"$@\"",
-        enter.join("; ")
-    );
-    let run = |name: &str, words: &[&str]| {
-        let program = dir.join(name).display().to_string();
-        lab.run("sh", &[&["-c", &as_nobody, &program], words].concat())
-    };
-    let seen = (|| {
-        let step = |step: &str| {
-            let ran = run(&format!("step-{step}"), &[])?;
-            Ok(format!("{step} {} {}\n", ran.status, ran.stderr.replace('\n', " ")))
-        };
-        let steps =
-            ["00", "01", "02", "03", "04", "05"].into_iter().map(step).collect::<Result<String, String>>()?;
-        let doctor = run("dive", &["doctor", "--json"])?;
-        let stdout = format!("{steps}doctor {}\n{}", doctor.status, doctor.stdout);
-        Seen::of(Ran { status: 0, stdout, stderr: doctor.stderr })
-    })();
+    let become_nobody = format!("exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups");
+    let seen = each_alone(lab, &format!("{}; {become_nobody}", enter.join("; ")));
     groups
         .iter()
         .try_for_each(fs::remove_dir)
@@ -278,6 +267,41 @@ fn delegated(lab: &Lab) -> Outcome {
         assert_eq!(seen.line("03")?.verdict, Verdict::Runs, "{:#?}", seen.line("03"));
     }
     seen.agrees()
+}
+
+/// Somebody who may have so many processes at once. Nobody else has this uid, so only these programs are counted.
+fn crowded(lab: &Lab) -> Outcome {
+    for limit in 1..=5 {
+        let become_somebody = format!(
+            "exec setpriv --reuid {ALONE} --regid {ALONE} --clear-groups prlimit --nproc={limit}:{limit}"
+        );
+        let seen = each_alone(lab, &become_somebody)?;
+        if limit == 1 {
+            assert_eq!(seen.line("00")?.verdict, Verdict::Forbidden);
+            assert!(seen.why("00")?.contains("RLIMIT_NPROC"), "{:?}", seen.why("00"));
+        }
+        seen.agrees().map_err(|error| format!("with {limit} processes: {error}"))?;
+    }
+    Ok(())
+}
+
+/// Each program by itself behind some words of the shell's, which become the program.
+fn each_alone(lab: &Lab, exec: &str) -> Result<Seen, String> {
+    let dir = copied(lab)?;
+    let script = format!("{exec} \"$0\" \"$@\"");
+    let run = |name: &str, words: &[&str]| {
+        let program = dir.join(name).display().to_string();
+        lab.run("sh", &[&["-c", &script, &program], words].concat())
+    };
+    let step = |step: &str| {
+        let ran = run(&format!("step-{step}"), &[])?;
+        Ok(format!("{step} {} {}\n", ran.status, ran.stderr.replace('\n', " ")))
+    };
+    let steps =
+        ["00", "01", "02", "03", "04", "05"].into_iter().map(step).collect::<Result<String, String>>()?;
+    let doctor = run("dive", &["doctor", "--json"])?;
+    let stdout = format!("{steps}doctor {}\n{}", doctor.status, doctor.stdout);
+    Seen::of(Ran { status: 0, stdout, stderr: doctor.stderr })
 }
 
 /// A group below the top of every tree that is mounted, given to nobody with the files that delegation names.

@@ -114,7 +114,7 @@ fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
             let why = "no space is left where the root is assembled";
             Some(advice(why, vec![remedy::other_directory(machine)]))
         }
-        Errno::EAGAIN if doing.starts_with("fork(2)") || doing.starts_with("clone3(2)") => {
+        Errno::EAGAIN if ["fork(2)", "clone3(2)", "execute"].iter().any(|call| doing.starts_with(call)) => {
             let why = "a limit of processes is reached: RLIMIT_NPROC, or pids.max of a cgroup around us";
             Some(advice(why, remedy::more_processes(machine)))
         }
@@ -136,8 +136,8 @@ fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
 
 fn no_clone3(machine: &Machine) -> Advice {
     if machine.kernel() >= (5, 3) || (machine.kernel() == (0, 0) && machine.seccomp) {
-        let why = "this kernel has clone3(2), but a filter around us answers as if it had not: \
-                   it is older than the call";
+        let why = "this kernel has clone3(2), but a filter around us answers as if it had not: a filter cannot look \
+                   into what the call is given, so Docker's refuses it whole";
         return advice(why, remedy::outer_filter(machine));
     }
     advice("this kernel has no clone3(2), which came with Linux 5.3", remedy::newer_kernel(machine))

@@ -46,3 +46,6 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     Ok(report.exit_status())
 }
+
+#[cfg(test)]
+mod tests;

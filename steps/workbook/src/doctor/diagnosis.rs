@@ -181,7 +181,7 @@ fn tiers(around: &Surroundings, tried: &Tried) -> Vec<Line> {
     vec![
         line("T0", "pure functions", (Verdict::Runs, vec![])),
         line("T1", "user namespace", t1),
-        line("T2", "root, with a cgroup", t2),
+        line("T2", "root and a cgroup", t2),
         line("T3", "an engine", t3),
     ]
 }
@@ -306,7 +306,10 @@ pub(super) fn shorten(error: &Error) -> String {
 /// An error with its advice; where nobody knows any, what would tell more.
 pub(super) fn finding(missing: &str, error: &Error, machine: &Machine) -> Finding {
     let advice = advice::on(machine, error).unwrap_or_else(|| Advice {
-        why: error.hint().unwrap_or("no setting that this program knows forbids it").into(),
+        why: error.hint().map_or_else(
+            || format!("no setting that this program knows forbids it: {}", shorten(error)),
+            str::to_owned,
+        ),
         remedies: vec![],
     });
     let mut remedies = advice.remedies;

@@ -3,18 +3,21 @@
 //! What is composed here is what the step's `main.rs` composes, in the same order: so the call that fails is
 //! the one that will fail there, and the error is the same sentence.
 
+use std::convert::Infallible;
 use std::path::Path;
 
 use guest::Report;
+use guest::load::Loaded;
 use kit::demo::{self, Capture};
 use kit::{Doing, Result, Tier, tier};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
-use step_00::Program;
+use serde::de::DeserializeOwned;
+use step_00::{Program, birth};
 use step_01::chroot_into;
 use step_02::ids::{self, Maps};
-use step_02::{Clone3, mounts, spawn};
+use step_02::{Clone3, mounts, reap, spawn};
 use step_03::limits::{Bytes, Cpus};
 use step_03::{Cgroup, Limits};
 use step_04::{bind_to_itself, dev, pivot_into, sys};
@@ -53,23 +56,38 @@ pub(super) fn chrooted(tier: Tier, root: &Path) -> Result<()> {
     })
 }
 
-/// The same in namespaces of its own.
+/// The same in namespaces of its own, without the small init and with it.
 pub(super) fn namespaced(tier: Tier, root: &Path) -> Result<()> {
-    ask(|program| container(tier, None, program, || enter_by_chroot(root)))
+    let enter = || enter_by_chroot(root);
+    ask(|program| container(tier, None, program, enter))?;
+    let with_init = |program: &Program| {
+        let init = Init { tier, cgroup: None, exec: |program| reap::init(program, step_01::exec) };
+        init.run(program, enter)
+    };
+    ask_for::<Loaded>(&["/bin/guest", "orphans", "3"], with_init)
 }
 
 /// The same with limits, one after another, as the lesson shows them.
 pub(super) fn limited(tier: Tier, root: &Path) -> Result<()> {
-    with(&Limits::default(), |cgroup| {
-        ask(|program| container(tier, Some(cgroup), program, || enter_by_chroot(root)))
-    })?;
+    let in_group =
+        |cgroup: &Cgroup| ask(|program| container(tier, Some(cgroup), program, || enter_by_chroot(root)));
+    with(&Limits::default(), in_group)?;
     let limits = [
         Limits { memory: Some(Bytes(32 << 20)), ..Limits::default() },
         Limits { pids: Some(16), ..Limits::default() },
         Limits { cpus: Cpus::from_quota(1, 5), ..Limits::default() },
     ];
     limits.iter().try_for_each(|limits| with(limits, |_| Ok(())))?;
-    with(&Limits::default(), |cgroup| cgroup.freeze().and_then(|()| cgroup.thaw()))
+    // Whoever is born into a frozen group waits until somebody else thaws it.
+    with(&Limits::default(), |cgroup| {
+        cgroup.freeze()?;
+        let thawer = step_00::spawn(|| {
+            cgroup.thaw()?;
+            birth::end(0)
+        })?;
+        let outcome = in_group(cgroup);
+        thawer.wait().and(outcome)
+    })
 }
 
 /// The same with a mount tree of its own, and with limits only where they are allowed.
@@ -107,10 +125,14 @@ pub(super) fn limits_of_04() -> Limits {
 
 /// Runs the guest, and reads what it reports.
 fn ask(run: impl FnOnce(&Program) -> Result<u8>) -> Result<()> {
+    ask_for::<Report>(demo::REPORT, run)
+}
+
+fn ask_for<T: DeserializeOwned>(words: &[&str], run: impl FnOnce(&Program) -> Result<u8>) -> Result<()> {
     let mut capture = Capture::new()?;
-    let guest = Program::new(demo::REPORT)?.in_container()?.stdout(capture.writer()?);
+    let guest = Program::new(words)?.in_container()?.stdout(capture.writer()?);
     run(&guest)?;
-    capture.parsed::<Report>().map(drop)
+    capture.parsed::<T>().map(drop)
 }
 
 /// Makes a group, tries something with it, and removes it whatever came of it.
@@ -127,24 +149,38 @@ fn container(
     program: &Program,
     enter: impl FnOnce() -> Result<()>,
 ) -> Result<u8> {
-    let clone = Clone3 { namespaces: namespaces(tier), cgroup: cgroup.and_then(Cgroup::birthplace) };
-    let init = spawn(clone, |gate| {
-        if let Some(cgroup) = cgroup {
-            cgroup.enter()?;
-            unshare(CloneFlags::CLONE_NEWCGROUP).doing("unshare(2) CLONE_NEWCGROUP", "")?;
+    Init { tier, cgroup, exec: step_01::exec }.run(program, enter)
+}
+
+/// The first process of such a container, and what becomes of it.
+struct Init<'a> {
+    tier: Tier,
+    cgroup: Option<&'a Cgroup>,
+    exec: fn(&Program) -> Result<Infallible>,
+}
+
+impl Init<'_> {
+    fn run(&self, program: &Program, enter: impl FnOnce() -> Result<()>) -> Result<u8> {
+        let user = self.tier == Tier::User;
+        let birthplace = self.cgroup.and_then(Cgroup::birthplace);
+        let init = spawn(Clone3 { namespaces: namespaces(self.tier), cgroup: birthplace }, |gate| {
+            if let Some(cgroup) = self.cgroup {
+                cgroup.enter()?;
+                unshare(CloneFlags::CLONE_NEWCGROUP).doing("unshare(2) CLONE_NEWCGROUP", "")?;
+            }
+            if user {
+                ids::become_root(gate)?;
+            }
+            sethostname(HOSTNAME).doing("sethostname(2)", HOSTNAME)?;
+            mounts::make_private()?;
+            enter()?;
+            (self.exec)(program)
+        })?;
+        if user {
+            Maps::me_as_root().write_for(init.pid(), self.tier)?;
         }
-        if tier == Tier::User {
-            ids::become_root(gate)?;
-        }
-        sethostname(HOSTNAME).doing("sethostname(2)", HOSTNAME)?;
-        mounts::make_private()?;
-        enter()?;
-        step_01::exec(program)
-    })?;
-    if tier == Tier::User {
-        Maps::me_as_root().write_for(init.pid(), tier)?;
+        init.release_and_wait()
     }
-    init.release_and_wait()
 }
 
 fn enter_by_chroot(root: &Path) -> Result<()> {

@@ -72,13 +72,13 @@ fn table(text: &mut String, head: &str, lines: &[Line], word: impl Fn(Verdict) -
     }
 }
 
-/// Each finding once, with everything that it concerns. A line of ours differs from another's in the step's name
-/// only, so the first speaks for all.
+/// Each reason once, with everything that it concerns. The calls differ in names of directories, the remedies in
+/// the step's name, so the first speaks for all.
 fn details(text: &mut String, report: &Report) {
     let mut told: Vec<(Vec<&str>, &Finding)> = Vec::new();
     for line in report.lessons.iter().chain(&report.tiers).chain(&report.optional) {
         for finding in &line.findings {
-            let same = told.iter_mut().find(|(_, other)| alike(other, finding));
+            let same = told.iter_mut().find(|(_, other)| other.why == finding.why);
             match same {
                 Some((subjects, _)) if subjects.contains(&line.title.as_str()) => {}
                 Some((subjects, _)) => subjects.push(&line.title),
@@ -103,14 +103,6 @@ fn details(text: &mut String, report: &Report) {
             put(text, format_args!("            {DIM}{}{DIM:#}", remedy.cost));
         }
     }
-}
-
-/// The same reason for the same kind of call: names of control groups and directories differ from try to try.
-fn alike(one: &Finding, other: &Finding) -> bool {
-    let errno = |finding: &Finding| {
-        finding.call.as_deref().and_then(|call| call.rsplit(": ").nth(1)).map(str::to_owned)
-    };
-    one.why == other.why && errno(one) == errno(other)
 }
 
 fn surroundings(text: &mut String, around: &Surroundings) {
