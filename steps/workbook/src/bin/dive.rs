@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, bench, lab};
+use workbook::{attack, bench, lab, vm};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -15,6 +15,10 @@ enum Dive {
     Bench(bench::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
+    /// Run a command in the same checkout under a kernel that allows everything
+    Vm(vm::Args),
+    #[command(name = vm::INSIDE, hide = true)]
+    VmInside(vm::inside::Args),
 }
 
 fn main() -> ExitCode {
@@ -23,5 +27,7 @@ fn main() -> ExitCode {
         Dive::Attack(args) => attack::run(&args),
         Dive::Bench(args) => bench::run(&args),
         Dive::Lab(args) => lab::run(&args),
+        Dive::Vm(args) => vm::run(&args),
+        Dive::VmInside(args) => vm::inside::run(&args),
     })
 }
