@@ -9,6 +9,7 @@ use kit::{Doing, Error, Result};
 
 pub mod attack;
 pub mod lab;
+pub mod view;
 
 /// A binary of the workspace, which lies beside this one. Errors name it, and say how it is built.
 pub fn sibling(name: &str) -> Result<PathBuf> {

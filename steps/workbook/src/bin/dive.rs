@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, lab};
+use workbook::{attack, lab, view};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -13,6 +13,8 @@ enum Dive {
     Attack(attack::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
+    /// What about a process is contained: namespaces, ids, capabilities, limits, mounts, open descriptors
+    View(view::Args),
 }
 
 fn main() -> ExitCode {
@@ -20,5 +22,6 @@ fn main() -> ExitCode {
     kit::finish(match Dive::parse() {
         Dive::Attack(args) => attack::run(&args),
         Dive::Lab(args) => lab::run(&args),
+        Dive::View(args) => view::run(&args),
     })
 }
