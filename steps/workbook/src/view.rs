@@ -26,6 +26,7 @@ pub mod mounts;
 pub mod namespaces;
 mod process;
 pub mod rows;
+mod sockets;
 pub mod svg;
 pub mod text;
 
@@ -98,6 +99,9 @@ pub struct View {
     pub mounts: Fact<Vec<Mount>>,
     /// Its open descriptors.
     pub descriptors: Fact<Vec<Descriptor>>,
+    /// The sockets of its network namespace, by which foreign ones are told apart; too many to be written down.
+    #[serde(skip)]
+    sockets: sockets::Sockets,
 }
 
 /// Who a process is, in the ids of the reader's user namespace.
@@ -251,6 +255,7 @@ impl View {
             root: Fact::of(root(process)),
             mounts: Fact::of(process.read("mountinfo")).map(|text| mounts::parse(&text)),
             descriptors: descriptors::read(process),
+            sockets: sockets::read(process),
         }
     }
 
@@ -295,3 +300,6 @@ fn words(cmdline: &str) -> Vec<String> {
 fn numbers<T: std::str::FromStr>(text: &str) -> Vec<T> {
     text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
 }
+
+#[cfg(test)]
+mod tests;

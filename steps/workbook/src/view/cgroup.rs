@@ -71,6 +71,8 @@ pub struct Reading {
     pub limit: Option<u64>,
     /// What is used in the group that sets the limit; in the process's own where nothing limits.
     pub used: Option<u64>,
+    /// What the machine has of it, where that is a small number: CPUs.
+    pub machine: Option<u64>,
     /// The path of the group that sets the limit.
     pub at: Option<String>,
     /// What else is to be known of it.
@@ -128,7 +130,7 @@ impl Cgroup {
             limit("memory", Unit::Bytes, "memory", &|group| group.number(&MEMORY)),
             limit("swap", Unit::Bytes, "memory", &|group| group.swap()),
             limit("pids", Unit::Tasks, "pids", &|group| group.number(&PIDS)),
-            limit("cpu", Unit::MilliCpus, "cpu", &|group| group.cpu()),
+            limit("cpu", Unit::MilliCpus, "cpu", &|group| group.cpu(online)),
             limit("cpus", Unit::Cpus, "cpuset", &|group| group.cpus(online)),
         ];
         Self { layout, paths, limits }
@@ -236,7 +238,7 @@ impl<'a> Group<'a> {
         let tightest = self.tightest(|dir| Ok(text(&dir.join(limit))?.as_deref().and_then(bound)))?;
         Ok(match tightest {
             Some((limit, dir, at)) => {
-                Reading { limit: Some(limit), used: used(&dir)?, at: Some(at), detail: None }
+                Reading { limit: Some(limit), used: used(&dir)?, at: Some(at), ..Reading::default() }
             }
             None => Reading { used: used(&self.tree.mount.join(self.below))?, ..Reading::default() },
         })
@@ -248,7 +250,7 @@ impl<'a> Group<'a> {
         Ok(Reading { detail, ..self.number(&SWAP)? })
     }
 
-    fn cpu(&self) -> io::Result<Reading> {
+    fn cpu(&self, online: &str) -> io::Result<Reading> {
         let quota = |dir: &Path| {
             let pair = if self.tree.names.is_empty() {
                 text(&dir.join("cpu.max"))?
@@ -268,7 +270,8 @@ impl<'a> Group<'a> {
             }
             _ => None,
         };
-        Ok(Reading { limit: Some(limit), used: None, at: Some(at), detail })
+        let machine = Some(1000 * length(online));
+        Ok(Reading { limit: Some(limit), used: None, machine, at: Some(at), detail })
     }
 
     /// The nearest group with a list of CPUs: the kernel has intersected it with those above already.
@@ -276,15 +279,10 @@ impl<'a> Group<'a> {
         let file = if self.tree.names.is_empty() { "cpuset.cpus.effective" } else { "cpuset.effective_cpus" };
         for (dir, at) in self.upwards() {
             let Some(list) = text(&dir.join(file))? else { continue };
-            let (count, all) = (length(&list), length(online));
+            let limit = Some(length(&list)).filter(|count| *count < length(online));
+            let at = limit.map(|_| at);
             let detail = Some(format!("CPUs {list}"));
-            let fewer = count < all;
-            return Ok(Reading {
-                limit: fewer.then_some(count),
-                used: None,
-                at: fewer.then_some(at),
-                detail,
-            });
+            return Ok(Reading { limit, used: None, machine: Some(length(online)), at, detail });
         }
         Ok(Reading::default())
     }

@@ -9,9 +9,8 @@ use std::os::unix::fs::FileTypeExt;
 use serde::{Deserialize, Serialize};
 
 use super::mounts::Mount;
-use super::namespaces::Namespaces;
 use super::process::{Process, field, identity};
-use super::{Fact, Root, View};
+use super::{Fact, View};
 
 /// An open descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,50 +147,53 @@ fn namespace(target: &str) -> Option<(&str, u64)> {
 
 /// The descriptors that lead out of what the view's process can name.
 pub fn leaks(view: &View, reference: &View) -> Fact<Vec<Leak>> {
-    let needed = super::fact::both(&view.descriptors, &view.mounts, |_, _| ());
-    if let Fact::Unreadable { unreadable } = needed {
-        return Fact::Unreadable { unreadable };
-    }
-    let empty = Vec::new();
-    let around = Around {
-        own: view.mounts.known().unwrap_or(&empty),
-        reference: reference.mounts.known().unwrap_or(&empty),
-        root: view.root.known(),
-        namespaces: &view.namespaces,
-        foreign: &reference.namespaces,
+    let (open, own) = match (&view.descriptors, &view.mounts) {
+        (Fact::Known(open), Fact::Known(own)) => (open, own),
+        (Fact::Unreadable { unreadable }, _) | (_, Fact::Unreadable { unreadable }) => {
+            return Fact::unreadable(unreadable);
+        }
     };
-    Fact::Known(view.descriptors.known().into_iter().flatten().filter_map(|open| around.leak(open)).collect())
+    let around = Around { view, own, reference, theirs: reference.mounts.known().map_or(&[], Vec::as_slice) };
+    Fact::Known(open.iter().filter_map(|open| around.leak(open)).collect())
 }
 
 /// What decides whether a descriptor leads out.
 struct Around<'a> {
+    view: &'a View,
     own: &'a [Mount],
-    reference: &'a [Mount],
-    root: Option<&'a Root>,
-    namespaces: &'a Namespaces,
-    foreign: &'a Namespaces,
+    reference: &'a View,
+    theirs: &'a [Mount],
 }
 
 impl Around<'_> {
     fn leak(&self, open: &Descriptor) -> Option<Leak> {
         let place = match open.kind {
-            Kind::Anonymous | Kind::Socket => return None,
+            Kind::Anonymous => return None,
+            Kind::Socket => self.of_socket(&open.target)?,
             Kind::Namespace => self.of_namespace(&open.target)?,
+            Kind::Device if LEADS_NOWHERE.contains(&open.target.as_str()) => return None,
             _ => self.of_path(open)?,
         };
-        let block = open.kind == Kind::Device && !is_harmless(open);
-        let way_out = block || matches!(open.kind, Kind::Directory | Kind::Namespace);
+        let device = open.kind == Kind::Device && !is_terminal(&open.target);
+        let way_out = device || matches!(open.kind, Kind::Directory | Kind::Namespace);
         Some(Leak { descriptor: open.clone(), place, way_out })
+    }
+
+    /// Of a network that is not the process's own. What neither network lists may be of any family.
+    fn of_socket(&self, target: &str) -> Option<Place> {
+        let inode = target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
+        let foreign = self.reference.sockets.contains_key(&inode) && !self.view.sockets.contains_key(&inode);
+        foreign.then_some(Place::Reference)
     }
 
     /// A namespace of its own is none to leak into, and one that it shares leads nowhere new.
     fn of_namespace(&self, target: &str) -> Option<Place> {
         let (kind, inode) = namespace(target)?;
-        let is = |namespaces: &Namespaces| namespaces.get(kind).and_then(Fact::known) == Some(&inode);
-        if is(self.namespaces) {
+        let is = |of: &View| of.namespaces.get(kind).and_then(Fact::known) == Some(&inode);
+        if is(self.view) {
             return None;
         }
-        Some(if is(self.foreign) { Place::Reference } else { Place::Elsewhere })
+        Some(if is(self.reference) { Place::Reference } else { Place::Elsewhere })
     }
 
     /// mountinfo shows a process the mounts below its root: what lies on one of them, it can name. The mount
@@ -201,10 +203,11 @@ impl Around<'_> {
         if shows(self.own) {
             return None;
         }
-        if let Some(root) = self.root.filter(|root| root.mount.known() == Some(&open.mount)) {
+        let root = self.view.root.known();
+        if let Some(root) = root.filter(|root| root.mount.known() == Some(&open.mount)) {
             return if below(&open.target, &root.path) { None } else { Some(Place::BesideRoot) };
         }
-        Some(if shows(self.reference) { Place::Reference } else { Place::Elsewhere })
+        Some(if shows(self.theirs) { Place::Reference } else { Place::Elsewhere })
     }
 }
 
@@ -214,10 +217,11 @@ fn below(path: &str, dir: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The devices that every container is given anyway, and terminals.
-fn is_harmless(open: &Descriptor) -> bool {
-    let harmless = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
-    harmless.contains(&open.target.as_str()) || open.target.starts_with("/dev/pts/")
+/// Whichever node it was that was opened, behind it is the same nothing for all.
+const LEADS_NOWHERE: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+
+fn is_terminal(target: &str) -> bool {
+    target == "/dev/tty" || target == "/dev/console" || target.starts_with("/dev/pts/")
 }
 
 impl Leak {
@@ -229,7 +233,8 @@ impl Leak {
             Kind::Device => "device",
             Kind::Node => "node",
             Kind::Namespace => "namespace",
-            Kind::File | Kind::Socket | Kind::Anonymous => "file",
+            Kind::Socket => "socket",
+            Kind::File | Kind::Anonymous => "file",
         };
         let access = match access {
             Access::Read => "to read",
@@ -239,6 +244,7 @@ impl Leak {
         };
         let place = match (self.place, &self.descriptor.kind) {
             (Place::Reference, Kind::Namespace) => "the reference's",
+            (Place::Reference, Kind::Socket) => "of the reference's network",
             (Place::Reference, _) => "on a mount of the reference's",
             (Place::BesideRoot, _) => "outside of its root",
             (Place::Elsewhere, Kind::Namespace) => "of another process",
@@ -247,3 +253,7 @@ impl Leak {
         format!("{number}: {kind} {target}, open {access}, {place}")
     }
 }
+
+#[cfg(test)]
+#[path = "descriptors/tests.rs"]
+mod tests;

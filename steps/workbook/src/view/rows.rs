@@ -276,7 +276,10 @@ pub(super) fn amounts(unit: Unit, reading: &Reading) -> String {
     let amount = |value| amount(unit, value);
     let words = match (reading.used, reading.limit) {
         (Some(used), Some(limit)) => format!("{} of {}", amount(used), amount(limit)),
-        (None, Some(limit)) => format!("at most {}", amount(limit)),
+        (None, Some(limit)) => match reading.machine {
+            Some(all) => format!("{} of {}", figure(unit, limit), amount(all)),
+            None => format!("at most {}", amount(limit)),
+        },
         (Some(used), None) => format!("no limit; {} in use", amount(used)),
         (None, None) => "no limit".into(),
     };
@@ -297,10 +300,19 @@ fn amount(unit: Unit, value: u64) -> String {
             format!("{} {unit}", trimmed(value as f64 / f64::from(1 << 10_u32).powi(power.cast_signed())))
         }
         Unit::Tasks => value.to_string(),
-        Unit::MilliCpus => {
-            format!("{} CPUs' time", format!("{:.2}", value as f64 / 1000.0).trim_end_matches(".00"))
-        }
+        Unit::MilliCpus => format!("{} CPUs' time", figure(unit, value)),
         Unit::Cpus => format!("{value} CPUs"),
+    }
+}
+
+/// An amount without its unit.
+#[expect(clippy::cast_precision_loss, reason = "two decimals are shown")]
+fn figure(unit: Unit, value: u64) -> String {
+    match unit {
+        Unit::MilliCpus => {
+            format!("{:.2}", value as f64 / 1000.0).trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        _ => value.to_string(),
     }
 }
 

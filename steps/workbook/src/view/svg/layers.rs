@@ -4,13 +4,16 @@ use guest::capability;
 
 use super::canvas::{Area, BODY, Canvas, HEAD, MONO, SMALL, STRONG};
 use super::{class, ownership, tone};
-use crate::view::cgroup::Limit;
+use crate::view::cgroup::{Limit, Reading};
 use crate::view::rows::{self, Mark};
 use crate::view::{Compared, Fact, capabilities, namespaces};
 
 /// By how much each layer is smaller than the one around it, and the space within.
 const INSET: usize = 16;
 const PAD: usize = 16;
+
+/// The width of the names in front of bars and words.
+const NAME: usize = 96;
 
 type Content = fn(&mut Canvas, Area, &Compared) -> usize;
 
@@ -78,7 +81,6 @@ fn nest(canvas: &mut Canvas, area: Area, of: &Compared, layers: &[Layer]) -> usi
 
 /// A line of words behind its name.
 fn line(canvas: &mut Canvas, area: Area, name: &str, tone: &str, words: &str) -> usize {
-    const NAME: usize = 96;
     canvas.text((area.x, area.y + 14), BODY, "dim", NAME, name);
     canvas.text((area.x + NAME, area.y + 14), BODY, tone, area.width - NAME, words);
     area.y + 22
@@ -97,12 +99,13 @@ fn limits(canvas: &mut Canvas, area: Area, of: &Compared) -> usize {
         area.y = bar(canvas, area, limit);
     }
     let groups = rows::groups(cgroup);
-    line(canvas, area, "group", "dim", &groups.join(";  "))
+    canvas.text((area.x, area.y + 14), BODY, "dim", NAME, "group");
+    canvas.text((area.x + NAME, area.y + 14), SMALL, "dim", area.width - NAME, &groups.join(";  "));
+    area.y + 22
 }
 
 /// A resource as a bar: full where the limit is reached, without an edge where nothing limits.
 fn bar(canvas: &mut Canvas, area: Area, limit: &Limit) -> usize {
-    const NAME: usize = 96;
     const TRACK: usize = 250;
     let words_at = area.x + NAME + TRACK + 16;
     let room = area.width - NAME - TRACK - 16;
@@ -115,22 +118,33 @@ fn bar(canvas: &mut Canvas, area: Area, limit: &Limit) -> usize {
         }
         Ok(reading) => {
             let words = rows::amounts(limit.unit, reading);
-            let mut tone = "dim";
-            if let Some(most) = reading.limit {
-                let share = reading.used.map_or(0, |used| used.saturating_mul(100) / most.max(1)).min(100);
-                let hot = share >= 90;
-                tone = if hot { "hot" } else { "" };
-                canvas.area(track, "track", 5);
-                let width = (TRACK * usize::try_from(share).unwrap_or(100) / 100)
-                    .max(if reading.used > Some(0) { 4 } else { 0 });
-                canvas.area(Area { width, ..track }, if hot { "bar hot" } else { "bar" }, width.min(10) / 2);
-            } else {
-                canvas.area(track, "shared", 5);
-            }
+            let tone = fill(canvas, track, reading);
             canvas.text((words_at, area.y + 14), SMALL, tone, room, &words);
         }
     }
     area.y + 24
+}
+
+/// Fills the track, and answers with the tone of the words. What is used of a limit that was reached nearly is
+/// hot; a limit without a use, as of CPUs, is a part of what the machine has.
+fn fill(canvas: &mut Canvas, track: Area, reading: &Reading) -> &'static str {
+    let Some(limit) = reading.limit else {
+        canvas.area(track, "shared", 5);
+        return "dim";
+    };
+    let (part, whole) = match (reading.used, reading.machine) {
+        (Some(used), _) => (used, limit),
+        (None, Some(machine)) => (limit, machine),
+        (None, None) => (0, limit),
+    };
+    let percent = usize::try_from(part.saturating_mul(100) / whole.max(1)).unwrap_or(100).min(100);
+    let hot = reading.used.is_some() && percent >= 90;
+    canvas.area(track, "track", 5);
+    if part > 0 {
+        let width = (track.width * percent / 100).max(6);
+        canvas.area(Area { width, ..track }, if hot { "bar hot" } else { "bar" }, width.min(10) / 2);
+    }
+    if hot { "hot" } else { "" }
 }
 
 /// The namespaces as cells, four in a line.
@@ -199,7 +213,7 @@ fn privileges_content(canvas: &mut Canvas, area: Area, of: &Compared) -> usize {
         let (x, mark) = (area.x + index * (width + 10), if *own { Mark::Own } else { Mark::Shared });
         canvas.area(Area { x, y: area.y + 2, width, height: 26 }, class(mark), 13);
         canvas.text((x + 14, area.y + 19), STRONG, "", 110, name);
-        let taken = 24 + name.chars().count() * 8;
+        let taken = 24 + name.chars().count() * 9;
         canvas.text((x + taken, area.y + 19), BODY, tone(mark), width - taken - 8, words);
     }
     area.y + 36
