@@ -2,6 +2,8 @@
 
 use crate::kit::Case;
 
+mod view;
+
 pub(crate) fn cases() -> Vec<Case> {
-    vec![]
+    view::cases()
 }

@@ -219,11 +219,11 @@ impl View {
             let before = process.status()?;
             let view = Self::read(pid, &process, &before);
             let after = process.status()?;
+            if !is_zombie(&before) && (is_zombie(&after) || process.is_ending()) {
+                return Err(process.ended());
+            }
             if settled(&before) == settled(&after) {
                 return Ok(view);
-            }
-            if is_zombie(&after) {
-                return Err(process.ended());
             }
         }
         Err(Error::call("view process", pid, Errno::EAGAIN).advise("it changed each time it was looked at"))

@@ -39,6 +39,16 @@ impl Process {
         Error::call("view process", self.pid, Errno::ESRCH).advise("it ended while it was looked at")
     }
 
+    /// Whether it is about to end. On its way to a zombie a process loses its memory, descriptors, root and
+    /// namespaces one after another, and is called running until it has none.
+    pub(super) fn is_ending(&self) -> bool {
+        const PF_EXITING: u32 = 0x4;
+        let stat = self.read("stat").unwrap_or_default();
+        // The name in brackets may itself hold brackets and spaces; the flags are the seventh field behind it.
+        let flags = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(6)?.parse().ok());
+        flags.is_none_or(|flags: u32| flags & PF_EXITING != 0)
+    }
+
     /// A file's text; what is not UTF-8 in it is replaced.
     pub(super) fn read(&self, name: &str) -> io::Result<String> {
         fs::read(self.path(name)).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

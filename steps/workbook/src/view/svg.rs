@@ -74,14 +74,16 @@ fn summary(of: &Compared) -> String {
     let difference = &of.difference;
     let own: Vec<&str> =
         super::namespaces::KINDS.iter().map(|(kind, _)| *kind).filter(|kind| difference.owns(kind)).collect();
+    let known = difference.own_namespaces.values().any(|own| own.known().is_some());
     let mut parts = vec![match own.as_slice() {
+        [] if !known => "namespaces out of sight".to_owned(),
         [] => "no namespace of its own".to_owned(),
         own => format!("own {}", own.join(" ")),
     }];
     match difference.own_root.known() {
         Some(true) => parts.push("own root".into()),
         Some(false) => parts.push("the host's root".into()),
-        None => {}
+        None => parts.push("root out of sight".into()),
     }
     if of.view.cgroup.known().is_some_and(super::Cgroup::limits_anything) {
         parts.push("limited".into());
@@ -93,8 +95,10 @@ fn summary(of: &Compared) -> String {
         parts.push("system calls filtered".into());
     }
     let ways_out = difference.leaks.known().into_iter().flatten().filter(|leak| leak.way_out).count();
-    if ways_out > 0 {
-        parts.push(format!("{ways_out} descriptors lead out"));
+    match ways_out {
+        0 => {}
+        1 => parts.push("1 descriptor is a way out".into()),
+        _ => parts.push(format!("{ways_out} descriptors are ways out")),
     }
     if of.view.is_zombie() {
         parts.push("a zombie: it has ended".into());

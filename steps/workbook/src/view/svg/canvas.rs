@@ -29,7 +29,7 @@ pub(super) const TITLE: Font = Font { class: "title", letter: 108 };
 pub(super) const HEAD: Font = Font { class: "head", letter: 78 };
 pub(super) const BODY: Font = Font { class: "body", letter: 70 };
 pub(super) const STRONG: Font = Font { class: "strong", letter: 76 };
-pub(super) const SMALL: Font = Font { class: "small", letter: 62 };
+pub(super) const SMALL: Font = Font { class: "small", letter: 66 };
 pub(super) const MONO: Font = Font { class: "mono", letter: 62 };
 
 /// A place among the elements, at which a frame is painted once its height is known.

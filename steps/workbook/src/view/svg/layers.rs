@@ -73,6 +73,7 @@ fn nest(canvas: &mut Canvas, area: Area, of: &Compared, layers: &[Layer]) -> usi
     let edge = match layer.contains {
         Mark::Own => "layer",
         Mark::Plain => "process",
+        Mark::Unreadable => "veiled",
         mark => class(mark),
     };
     canvas.frame(&behind, Area { height: bottom - area.y, ..area }, edge, 12);
