@@ -37,7 +37,7 @@ pub(crate) fn cases() -> Vec<Case> {
         case("view: what an ordinary user may not read is said fact by fact", &[Need::User], out_of_sight),
         case("view: a process that does not exist", &[], no_such_process),
         case("view: a zombie is called one", &[], zombie),
-        case("view: a process that ends midway is an error, or whole", &[], ends_midway),
+        case("view: a process that ends midway is an error, or whole", &with("unshare"), ends_midway),
         case("view: the drawing is XML, and its text is text", &with("python3"), drawing),
     ]
 }
@@ -371,13 +371,17 @@ fn leaked_directory(lab: &Lab) -> Outcome {
     Ok(())
 }
 
+/// What unshare(1) needs beside the namespace that is asked for.
+fn borrowed_root() -> &'static [&'static str] {
+    if kit::Tier::of_self() == kit::Tier::Root { &[] } else { &["--user", "--map-root-user"] }
+}
+
 fn beside_a_chroot(lab: &Lab) -> Outcome {
     let jail = lab.dir().join("jail").display().to_string();
     lab.run("step-04", &["rootfs", &jail])?.succeeded()?;
     let script = "exec 6</; exec 7<\"$0/bin\"; exec chroot \"$0\" /bin/sleep 60";
-    let user = ["--user", "--map-root-user"];
-    let flags: &[&str] = if kit::Tier::of_self() == kit::Tier::Root { &[] } else { &user };
-    let sleeper = Sleeper::start(lab, "unshare", &[flags, &["--mount", "sh", "-c", script, &jail]].concat())?;
+    let sleeper =
+        Sleeper::start(lab, "unshare", &[borrowed_root(), &["--mount", "sh", "-c", script, &jail]].concat())?;
     let seen = sleeper.look(lab)?;
     // Only if the lab's directory lies on the root file system's mount are they beside each other there.
     let root = known("root", &seen.view.root)?;
@@ -452,7 +456,10 @@ fn whole(view: &View) -> bool {
 fn ends_midway(lab: &Lab) -> Outcome {
     let (mut ended, mut seen) = (0, 0);
     for _ in 0..80 {
-        let mut child = lab.command("sleep").arg("0.03").spawn().map_err(|error| error.to_string())?;
+        // A mount namespace of its own is taken apart slowly, between the last of its life and the zombie.
+        let mut command = lab.command("unshare");
+        let words = [borrowed_root(), &["--mount", "sleep", "0.03"]].concat();
+        let mut child = command.args(words).spawn().map_err(|error| error.to_string())?;
         let pid = child.id().cast_signed();
         let outcome = loop {
             match View::of(pid) {

@@ -40,12 +40,19 @@ pub use namespaces::Namespaces;
 
 use process::{Process, identity};
 
-/// What about a process is contained, and what is not.
-///
-/// Each fact is read from the kernel and compared with a reference: process 1 where it may be read, else this
-/// program itself. What the reader may not see is said beside the fact; as root, all of it can be seen. A process
-/// in a container has a pid on the host: `docker inspect -f {{.State.Pid}} NAME`, `runc list`, `pgrep`.
+/// What stands below the options in `--help`.
+const MORE: &str = "\
+Each fact is read from the kernel and laid beside a reference's: process 1 where that may be read, else this
+program itself. `own` is another one than the reference's, `shared` the same. What this reader may not see is
+said beside the fact; root sees all of it.
+
+A process in a container has a pid out here: docker inspect -f '{{.State.Pid}}' NAME, runc list, pgrep.
+`leading out` are open descriptors on something that the process could not name itself. In red: those that are
+a way to more than their one target, as a directory is.";
+
+/// What `cargo dive view` is asked.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = MORE)]
 pub struct Args {
     /// The process; two of them are shown side by side
     #[arg(value_name = "PID", num_args = 1..=2, required = true, value_parser = clap::value_parser!(i32).range(1..))]
