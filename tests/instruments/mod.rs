@@ -2,8 +2,10 @@
 
 use crate::kit::Case;
 
+mod doctor;
+mod trace;
 mod view;
 
 pub(crate) fn cases() -> Vec<Case> {
-    view::cases()
+    [doctor::cases(), trace::cases(), view::cases()].into_iter().flatten().collect()
 }

@@ -16,6 +16,8 @@ pub(crate) enum Need {
     User,
     /// New namespaces, as root or in a user namespace.
     Namespaces,
+    /// No new namespaces: neither root nor user namespaces are to be had.
+    NoNamespaces,
     /// Control groups may be made.
     Cgroups,
     /// They may not.
@@ -36,6 +38,7 @@ impl Need {
             Self::Root => root,
             Self::User => !root,
             Self::Namespaces => root || namespaces(),
+            Self::NoNamespaces => !root && !namespaces(),
             Self::Cgroups => cgroups(),
             Self::NoCgroups => !cgroups(),
             Self::Program(name) => on_path(name),
@@ -47,6 +50,7 @@ impl Need {
             Self::Root => "needs root".into(),
             Self::User => "is for who is not root".into(),
             Self::Namespaces => "needs user namespaces, which this kernel forbids".into(),
+            Self::NoNamespaces => "is for a kernel that forbids user namespaces".into(),
             Self::Cgroups => "needs a cgroup tree that may be written".into(),
             Self::NoCgroups => "is for who may make no control groups".into(),
             Self::Program(name) => format!("needs the program {name}"),

@@ -69,6 +69,7 @@ fn killed_while_running(lab: &Lab, step: Step) -> Outcome {
 
 /// Runs the step once more; then nothing may be left. What it said on standard error.
 fn after_the_next_run(lab: &Lab, step: Step) -> Result<String, String> {
+    lab.lab().settle();
     let said = step.run(lab, &["true"])?.ended_with(0)?.stderr;
     let leaks = lab.lab().leaks().map_err(|error| error.to_string())?;
     if leaks.is_empty() { Ok(said) } else { Err(leaks.join("; ")) }

@@ -14,6 +14,7 @@ mod killed;
 mod namespaces;
 mod oci_config;
 mod pivot_root;
+mod plans;
 mod readme;
 mod shape;
 mod snapshots;
@@ -80,6 +81,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(attacks::cases());
     cases.extend(config::cases());
     cases.extend(killed::cases());
+    cases.extend(plans::cases());
     cases.extend(readme::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());

@@ -30,6 +30,10 @@ pub(crate) fn cases() -> Vec<Case> {
         let name = format!("step-{step:02}: --help is told");
         case(name, &[], move |lab| help(lab, Step(step)))
     }));
+    cases.extend((1..=LAST).map(|step| {
+        let name = format!("step-{step:02}: says on one screen why this kernel forbids it");
+        case(name, &[Need::NoNamespaces], move |lab| forbidden(lab, Step(step)))
+    }));
     cases.push(case("snapshots: colour is for terminals", &[], |lab| {
         for (name, value) in [("TERM", "xterm-256color"), ("NO_COLOR", "1"), ("CLICOLOR", "1")] {
             let ran = Ran::of(lab.command("step-00").env(name, value))?.ended_with(0)?;
@@ -53,6 +57,16 @@ fn prints(lab: &Lab, step: Step, surroundings: &str) -> Outcome {
     let text = normalised(lab, &if ran.stderr.is_empty() { ran.stdout } else { ran.stderr + &ran.stdout });
     let name = format!("{}.{}{surroundings}", step.name(), Tier::of_self());
     snapshot(&name, &format!("cargo run -p {}", step.name()), &text);
+    Ok(())
+}
+
+/// The screen: the call that failed, why, what would mend it, and at what cost. Nothing is shown as if it had run.
+fn forbidden(lab: &Lab, step: Step) -> Outcome {
+    let ran = lab.run(&step.name(), &[])?.ended_with(125)?;
+    let ran = ran.says(&["(2)", "\n  why     ", "\n  remedy  ", "\n  exit    125"])?;
+    assert!(ran.stdout.is_empty(), "{}", ran.stdout);
+    assert!(ran.stderr.lines().count() < 24, "{}", ran.stderr);
+    println!("{}", ran.stderr);
     Ok(())
 }
 
@@ -83,7 +97,8 @@ pub(crate) fn normalised(lab: &Lab, text: &str) -> String {
             Some(_) => "  cgroup             FLAVOUR",
             None => line,
         };
-        named_groups(line)
+        // A kernel may be built without pressure stall information, and says so.
+        named_groups(line).replace("not told by this kernel", "yes")
     });
     lines.collect::<Vec<_>>().join("\n")
 }

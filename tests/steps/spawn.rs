@@ -1,6 +1,7 @@
 //! Lesson 00: fork, execve, waitpid, and what every later step keeps of it.
 
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::{Behaviour, Options, Step, since};
-use crate::kit::{Lab, Outcome};
+use crate::kit::{Lab, Outcome, Ran};
 
 pub(crate) fn behaviours() -> Vec<Behaviour> {
     vec![
@@ -25,16 +26,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
                 .says(&["execve(2) \"no-such-command\": ENOENT"])
                 .map(drop)
         }),
-        since(0, "a folder of PATH that may not be searched is passed over", |lab, step| {
-            let closed = lab.dir().join("closed");
-            std::fs::create_dir(&closed).map_err(|error| error.to_string())?;
-            std::fs::set_permissions(&closed, std::os::unix::fs::PermissionsExt::from_mode(0o0))
-                .map_err(|e| e.to_string())?;
-            let path = format!("PATH={}:/usr/bin:/bin", closed.display());
-            step.run(lab, &["env", &path, "true"])?.ended_with(0)?;
-            let mut command = step.command(lab, &Options::default(), &["no-such-command"])?;
-            crate::kit::Ran::of(command.env("PATH", &path[5..]))?.ended_with(127).map(drop)
-        }),
+        since(0, "a folder of PATH that may not be searched is passed over", passes_closed_folders),
         since(0, "exits with 126 when the command cannot be executed", |lab, step| {
             step.run(lab, &["/etc/passwd"])?
                 .ended_with(126)?
@@ -63,7 +55,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
         }),
         since(0, "hands its environment on", |lab, step| {
             let mut command = step.command(lab, &Options::default(), &["env"])?;
-            let text = crate::kit::Ran::of(command.env("DIVE_TOKEN", "seen"))?.succeeded()?;
+            let text = Ran::of(command.env("DIVE_TOKEN", "seen"))?.succeeded()?;
             if text.contains("DIVE_TOKEN=seen") { Ok(()) } else { Err(text) }
         })
         .until(0),
@@ -90,6 +82,18 @@ fn passes_input(lab: &Lab, step: Step) -> Outcome {
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     assert_eq!((output.stdout.as_slice(), output.status.code()), (&b"through the container"[..], Some(0)));
     Ok(())
+}
+
+fn passes_closed_folders(lab: &Lab, step: Step) -> Outcome {
+    let closed = lab.dir().join("closed");
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::create_dir(&closed).map_err(|error| error.to_string())?;
+    std::fs::set_permissions(&closed, mode(0o0)).map_err(|error| error.to_string())?;
+    let path = format!("{}:/usr/bin:/bin", closed.display());
+    let mut command = step.command(lab, &Options::default(), &["no-such-command"])?;
+    let ran = Ran::of(command.env("PATH", &path));
+    std::fs::set_permissions(&closed, mode(0o755)).map_err(|error| error.to_string())?;
+    ran?.ended_with(127).map(drop)
 }
 
 /// The command says when its trap is set, so that nothing here depends on time.

@@ -88,12 +88,12 @@ pub fn exec(program: &Program) -> Result<Infallible> {
     for path in program.candidates() {
         match execve(&path, &program.argv, &program.env) {
             Ok(never) => match never {},
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
             // It may lie further on in PATH; if it does not, this is the answer. A folder of PATH that may not be
             // searched gives EACCES as well, and says nothing about the program.
-            Err(Errno::EACCES) if stat(path.as_c_str()).is_ok() => answer = Errno::EACCES,
-            Err(Errno::EACCES) if program.path == path => answer = Errno::EACCES,
-            Err(Errno::EACCES) => {}
+            Err(Errno::EACCES) if program.path == path || stat(path.as_c_str()).is_ok() => {
+                answer = Errno::EACCES;
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => {}
             Err(errno) => return Err(refused(program, errno)),
         }
     }

@@ -20,13 +20,6 @@ pub(crate) fn demonstrate() -> Result<u8> {
         let guest = Program::new(words)?.in_container()?.stdout(capture.writer()?);
         Ok((container(root.path(), cgroup, &guest)?, capture))
     };
-    let with = |limits: Limits, test: &dyn Fn(&Cgroup) -> Result<String>| -> Result<String> {
-        let cgroup = Cgroup::create(&limits)?;
-        let outcome = test(&cgroup);
-        cgroup.remove()?;
-        outcome
-    };
-
     let unlimited = Cgroup::create(&Limits::default())?;
     let flavour = unlimited.flavour().to_owned();
     let seen = ask(&unlimited, demo::REPORT);
@@ -35,7 +28,7 @@ pub(crate) fn demonstrate() -> Result<u8> {
     let ((status, mut seen), (_, mut walked)) = (seen?, walked?);
 
     let memory = Limits { memory: Some(Bytes(32 << 20)), ..Limits::default() };
-    let memory = with(memory, &|cgroup| {
+    let memory = with(&memory, |cgroup| {
         let (_, mut verdict) = ask(cgroup, &["/bin/guest", "attack", "A5", "64"])?;
         Ok(format!(
             "A5 touches 64 MiB: {}; OOM kills counted: {}",
@@ -44,19 +37,28 @@ pub(crate) fn demonstrate() -> Result<u8> {
         ))
     })?;
     let pids = Limits { pids: Some(16), ..Limits::default() };
-    let pids = with(pids, &|cgroup| {
+    let pids = with(&pids, |cgroup| {
         let (_, mut verdict) = ask(cgroup, &["/bin/guest", "attack", "A4", "64"])?;
         let refused = if cgroup.events().forks_refused > 0 { "yes" } else { "no" };
         Ok(format!("A4 forks 64 times: {}; refusals counted: {refused}", verdict.text()?))
     })?;
     let cpu = Limits { cpus: Cpus::from_quota(1, 5), ..Limits::default() };
-    let cpu = with(cpu, &|cgroup| {
+    let (cpu, waits) = with(&cpu, |cgroup| {
         let used: Loaded = ask(cgroup, &["/bin/guest", "load", "cpu", "500"])?.1.parsed()?;
         let share = if used.reached < 250 { "less than half of them" } else { "most of them" };
         let throttled = if cgroup.events().periods_throttled > 0 { "yes" } else { "no" };
-        Ok(format!("busy for 500 ms: runs {share}; throttled: {throttled}"))
+        // Pressure stall information: the container was ready to run, and had to wait.
+        let waited = match cgroup.pressure("cpu") {
+            None => "not told by this kernel",
+            Some(0) => "no",
+            Some(_) => "yes",
+        };
+        Ok((
+            format!("busy for 500 ms: runs {share}; throttled: {throttled}"),
+            format!("a process had to wait: {waited}"),
+        ))
     })?;
-    let freezer = with(Limits::default(), &|cgroup| freeze(cgroup, &ask))?;
+    let freezer = with(&Limits::default(), |cgroup| freeze(cgroup, &ask))?;
 
     let report: Report = seen.parsed()?;
     demo::tell(&Story {
@@ -76,6 +78,7 @@ pub(crate) fn demonstrate() -> Result<u8> {
             ("memory.max 32 MiB".into(), memory),
             ("pids.max 16".into(), pids),
             ("cpu.max 20 %".into(), cpu),
+            ("cpu.pressure".into(), waits),
             ("cgroup.freeze".into(), freezer),
         ],
         hole: &[
@@ -85,6 +88,14 @@ pub(crate) fn demonstrate() -> Result<u8> {
         status,
     });
     Ok(status)
+}
+
+/// A group for one test, which is gone afterwards whatever came of it.
+fn with<T>(limits: &Limits, test: impl Fn(&Cgroup) -> Result<T>) -> Result<T> {
+    let cgroup = Cgroup::create(limits)?;
+    let outcome = test(&cgroup);
+    cgroup.remove()?;
+    outcome
 }
 
 type Ask<'a> = dyn Fn(&Cgroup, &[&str]) -> Result<(u8, Capture)> + 'a;

@@ -82,7 +82,8 @@ impl Hierarchies {
         Self(found)
     }
 
-    pub(crate) fn all(&self) -> &[Hierarchy] {
+    /// The trees.
+    pub fn all(&self) -> &[Hierarchy] {
         &self.0
     }
 

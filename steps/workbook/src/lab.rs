@@ -119,10 +119,15 @@ impl Lab {
         command
     }
 
+    /// Waits for orphans that have been killed: each takes a moment to end, and until then holds what it held.
+    pub fn settle(&self) {
+        state::reap_the_dying();
+    }
+
     /// What is there that was not there before, a line each. Processes among it are ended and groups removed, so
     /// that a fault is told once and by the one who made it.
     pub fn leaks(&self) -> Result<Vec<String>> {
-        state::reap_the_dying();
+        self.settle();
         let leaks = State::now(&self.name, &self.scratch)?.beyond(&self.before);
         state::end_children()?;
         state::remove_groups(&self.name)?;
