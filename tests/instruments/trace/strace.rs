@@ -52,6 +52,14 @@ impl Calls {
         self.0.keys().cloned().collect()
     }
 
+    /// With those of another run as well.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        for (kind, count) in &other.0 {
+            *self.0.entry(kind.clone()).or_default() += count;
+        }
+        self
+    }
+
     /// With one call of a kind fewer.
     pub(super) fn without(&self, kind: &str) -> Self {
         let mut fewer = self.clone();
