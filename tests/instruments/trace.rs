@@ -188,6 +188,7 @@ fn statuses(lab: &Lab) -> Outcome {
     assert_eq!(of(&["sh", "-c", "kill -KILL $$"])?, 137);
     assert_eq!(of(&["sh", "-c", "kill -TERM $$"])?, 143);
     assert_eq!(of(&["no-such-command"])?, 127);
+    assert_eq!(of(&[&path(&lab.dir())])?, 126, "a directory");
     assert_eq!(of(&["/etc/passwd"])?, 126);
     let script = lab.dir().join("no-format");
     fs::write(&script, "no program\n").map_err(|error| error.to_string())?;

@@ -114,6 +114,7 @@ fn concerns(name: &str, args: &str) -> bool {
         }
         "mkdir" | "mkdirat" => args.contains("\"/sys/fs/cgroup"),
         "mknod" | "mknodat" => args.contains("S_IFCHR") || args.contains("S_IFBLK"),
+        "prctl" if args.contains("PR_CAP_AMBIENT_IS_SET") => false,
         "prctl" => named(args).iter().any(|word| PRCTL.contains(&word.as_str())),
         "seccomp" => args.contains("SECCOMP_SET_MODE"),
         "connect" => args.contains(".sock\"") || args.contains("/run/containerd/s/"),
