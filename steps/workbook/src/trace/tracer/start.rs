@@ -104,7 +104,7 @@ fn find(program: &Program) -> Result<PathBuf> {
             Ok(()) if path.is_file() => return Ok(path.to_owned()),
             // A folder of PATH that may not be searched says nothing about the program.
             _ if path.exists() || (path.as_os_str() == program.name() && denied(path)) => {
-                answer = Errno::EACCES
+                answer = Errno::EACCES;
             }
             _ => {}
         }
