@@ -98,8 +98,13 @@ pub(crate) fn normalised(lab: &Lab, text: &str) -> String {
             Some(_) => "  cgroup             FLAVOUR",
             None => line,
         };
+        // One without time namespaces (before Linux 5.6, or built so) names none.
+        let line = match line.strip_prefix("  mnt:") {
+            Some(_) if !line.contains("  time:") => format!("{line}  time:HOST"),
+            _ => line.to_owned(),
+        };
         // A kernel may be built without pressure stall information, and says so.
-        named_groups(line).replace("not told by this kernel", "yes")
+        named_groups(&line).replace("not told by this kernel", "yes")
     });
     lines.collect::<Vec<_>>().join("\n")
 }
