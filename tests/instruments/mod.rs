@@ -4,7 +4,8 @@ use crate::kit::Case;
 
 mod doctor;
 mod trace;
+mod view;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [doctor::cases(), trace::cases()].into_iter().flatten().collect()
+    [doctor::cases(), trace::cases(), view::cases()].into_iter().flatten().collect()
 }

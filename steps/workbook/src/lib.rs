@@ -12,6 +12,7 @@ pub mod bench;
 pub mod doctor;
 pub mod lab;
 pub mod trace;
+pub mod view;
 pub mod vm;
 
 /// A binary of the workspace, which lies beside this one. Errors name it, and say how it is built.

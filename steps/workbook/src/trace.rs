@@ -72,6 +72,9 @@ Examples:
   cargo dive trace --compare 'runc run -b bundle name' -- step-04
   cargo dive trace --pid $(pidof containerd) --pid $(pidof dockerd) -- docker run --rm busybox true
 
+The trace ends when the command and all that it has started have ended; Ctrl-C lets those go on that the command
+has left behind. With --pid it ends with the command, and without a command at Ctrl-C.
+
 The trace goes to standard error, so that the command's output stays its own; with --output to a file.
 Exit status: the command's own; 128+N when signal N ended it; 125 when the trace failed before the command
 began; 126 when the command could not be executed; 127 when it was not found.";

@@ -52,6 +52,14 @@ impl Calls {
         self.0.keys().cloned().collect()
     }
 
+    /// With those of another run as well.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        for (kind, count) in &other.0 {
+            *self.0.entry(kind.clone()).or_default() += count;
+        }
+        self
+    }
+
     /// With one call of a kind fewer.
     pub(super) fn without(&self, kind: &str) -> Self {
         let mut fewer = self.clone();
@@ -106,6 +114,7 @@ fn concerns(name: &str, args: &str) -> bool {
         }
         "mkdir" | "mkdirat" => args.contains("\"/sys/fs/cgroup"),
         "mknod" | "mknodat" => args.contains("S_IFCHR") || args.contains("S_IFBLK"),
+        "prctl" if args.contains("PR_CAP_AMBIENT_IS_SET") => false,
         "prctl" => named(args).iter().any(|word| PRCTL.contains(&word.as_str())),
         "seccomp" => args.contains("SECCOMP_SET_MODE"),
         "connect" => args.contains(".sock\"") || args.contains("/run/containerd/s/"),

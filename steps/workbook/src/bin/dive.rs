@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use workbook::{attack, bench, doctor, lab, trace, vm};
+use workbook::{attack, bench, doctor, lab, trace, view, vm};
 
 /// The reader's instruments.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Dive {
     VmInside(vm::inside::Args),
     /// Show the calls that make a container, as a command makes them
     Trace(trace::Args),
+    /// What about a process is contained: namespaces, ids, capabilities, limits, mounts, open descriptors
+    View(view::Args),
 }
 
 fn main() -> ExitCode {
@@ -35,5 +37,6 @@ fn main() -> ExitCode {
         Dive::Vm(args) => vm::run(&args),
         Dive::VmInside(args) => vm::inside::run(&args),
         Dive::Trace(args) => trace::run(&args),
+        Dive::View(args) => view::run(&args),
     })
 }

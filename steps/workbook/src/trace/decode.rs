@@ -82,3 +82,6 @@ fn spec(nr: u64) -> Option<&'static Spec> {
     });
     BY_NUMBER.get(usize::try_from(nr).ok()?).copied().flatten()
 }
+
+#[cfg(test)]
+mod tests;

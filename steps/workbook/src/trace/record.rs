@@ -206,6 +206,9 @@ impl Observer for Recorder<'_> {
         call.result = Some(result);
         let errno = i32::try_from(-result).ok().filter(|errno| (1..4096).contains(errno));
         call.errno = errno.map(|errno| format!("{:?}", Errno::from_raw(errno)));
+        if call.decoded.name.starts_with("execve") && result == -i64::from(libc::ENOENT) {
+            call.phrase = "no such file: a search of PATH tries the next place";
+        }
         if let Some(live) = &mut self.live
             && let Some(process) = self.record.processes.get(call.process - 1)
         {

@@ -106,22 +106,21 @@ impl Conversation {
         of_line.set(PollFlags::POLLOUT, !self.unsent.is_empty());
         // The command reads no faster than the line takes: so nothing piles up here.
         let reads = self.input && self.unsent.is_empty();
-        let of_input = if reads { PollFlags::POLLIN } else { PollFlags::empty() };
         let mut fds = vec![
             PollFd::new(self.line.as_fd(), of_line),
             PollFd::new(signals.as_fd(), PollFlags::POLLIN),
             PollFd::new(pidfd.as_fd(), PollFlags::POLLIN),
         ];
         if reads {
-            fds.push(PollFd::new(stdin.as_fd(), of_input));
+            fds.push(PollFd::new(stdin.as_fd(), PollFlags::POLLIN));
         }
         let patience = left.min(Duration::from_secs(60)) + Duration::from_millis(1);
         match poll(&mut fds, PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno).doing("poll(2)", ""),
         }
-        let ready = |index: usize| fds.get(index).is_some_and(|fd| fd.any().unwrap_or(false));
-        Ok(Awake { signal: ready(1), gone: ready(2), input: ready(3) })
+        let woken_by = |index: usize| fds.get(index).is_some_and(|fd| fd.any().unwrap_or(false));
+        Ok(Awake { signal: woken_by(1), gone: woken_by(2), input: woken_by(3) })
     }
 
     fn time_is_up(&self) -> Error {
@@ -134,7 +133,7 @@ impl Conversation {
 
     /// Reads all that there is. The command's end, if it was said.
     fn listen(&mut self) -> Result<Option<Result<u8>>> {
-        let mut bytes = [0; 1 << 16];
+        let mut bytes = [0; 8192];
         loop {
             match self.line.read(&mut bytes) {
                 Ok(0) => return Ok(None),

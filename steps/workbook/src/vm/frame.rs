@@ -121,7 +121,7 @@ mod tests {
         let every_byte: Vec<u8> = (0..=255).collect();
         vec![
             Frame::Ready,
-            Frame::Order(Box::new(Order::default())),
+            Frame::Order(Box::default()),
             Frame::Output(1, every_byte.clone()),
             Frame::Output(2, vec![]),
             Frame::Input(every_byte),

@@ -284,7 +284,9 @@ fn device(a: &mut Args<'_>, mode: usize) -> Option<()> {
 }
 
 fn prctl(a: &mut Args<'_>) -> Option<()> {
-    if !flags::PRCTL.knows(a.unsigned(0)) {
+    // A question about the ambient set changes nothing.
+    let asks = a.int(0) == libc::PR_CAP_AMBIENT && !flags::AMBIENT.knows(a.raw(1));
+    if asks || !flags::PRCTL.knows(a.unsigned(0)) {
         return None;
     }
     a.one_of(a.unsigned(0), &flags::PRCTL);

@@ -153,8 +153,7 @@ pub const PRCTL: Flags = of_libc! {
     PR_SET_CHILD_SUBREAPER PR_SET_NO_NEW_PRIVS PR_CAP_AMBIENT
 };
 /// What prctl(2) does to the ambient set.
-pub const AMBIENT: Flags =
-    of_libc! { PR_CAP_AMBIENT_IS_SET PR_CAP_AMBIENT_RAISE PR_CAP_AMBIENT_LOWER PR_CAP_AMBIENT_CLEAR_ALL };
+pub const AMBIENT: Flags = of_libc! { PR_CAP_AMBIENT_RAISE PR_CAP_AMBIENT_LOWER PR_CAP_AMBIENT_CLEAR_ALL };
 /// The modes of prctl(2)'s `PR_SET_SECCOMP`.
 pub const SECCOMP_MODE: Flags = of_libc! { SECCOMP_MODE_STRICT SECCOMP_MODE_FILTER };
 /// The securebits, capabilities(7).

@@ -102,12 +102,19 @@ fn find(program: &Program) -> Result<PathBuf> {
         let path = Path::new(OsStr::from_bytes(candidate.as_bytes()));
         match access(path, AccessFlags::X_OK) {
             Ok(()) if path.is_file() => return Ok(path.to_owned()),
-            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
-            Ok(()) | Err(_) => answer = Errno::EACCES,
+            // A folder of PATH that may not be searched says nothing about the program.
+            _ if path.exists() || (path.as_os_str() == program.name() && denied(path)) => {
+                answer = Errno::EACCES;
+            }
+            _ => {}
         }
     }
     let status = if answer == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE };
     Err(Error::call("execve(2)", program.name().to_string_lossy(), answer).exits(status))
+}
+
+fn denied(path: &Path) -> bool {
+    access(path, AccessFlags::F_OK) == Err(Errno::EACCES)
 }
 
 fn explain_refusal(error: Error) -> Error {

@@ -70,16 +70,16 @@ pub(super) fn command(line: &mut Line, order: &Order) -> Result<u8> {
 
 fn start(order: &Order) -> Result<Served> {
     let program = Program::new(&order.argv)?.env(&entries(&order.env))?;
-    let (stdin, to_stdin) = pipe()?;
-    let (from_stdout, stdout) = pipe()?;
-    let (from_stderr, stderr) = pipe()?;
-    let stdio = [stdin, stdout, stderr];
-    let child = spawn(|| become_command(order, &program, &stdio))?;
-    for fd in [&to_stdin, &from_stdout, &from_stderr] {
+    let (input, feed) = pipe()?;
+    let (output, said) = pipe()?;
+    let (errors, complained) = pipe()?;
+    let ends = [input, said, complained];
+    let child = spawn(|| become_command(order, &program, &ends))?;
+    for fd in [&feed, &output, &errors] {
         fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).doing("fcntl(2) O_NONBLOCK", "a pipe")?;
     }
-    let input = order.input.then(|| File::from(to_stdin));
-    let outputs = [from_stdout, from_stderr].map(|fd| Some(File::from(fd)));
+    let input = order.input.then(|| File::from(feed));
+    let outputs = [output, errors].map(|fd| Some(File::from(fd)));
     Ok(Served { child, outputs, input, unread: vec![], complete: false })
 }
 
@@ -92,13 +92,13 @@ fn pipe() -> Result<(OwnedFd, OwnedFd)> {
     pipe2(OFlag::O_CLOEXEC).doing("pipe2(2)", "")
 }
 
-fn become_command(order: &Order, program: &Program, stdio: &[OwnedFd; 3]) -> Result<Infallible> {
+fn become_command(order: &Order, program: &Program, ends: &[OwnedFd; 3]) -> Result<Infallible> {
     setsid().doing("setsid(2)", "")?;
     SigSet::empty().thread_set_mask().doing("sigprocmask(2)", "")?;
-    let [stdin, stdout, stderr] = stdio;
-    dup2_stdin(stdin).doing("dup2(2)", "standard input")?;
-    dup2_stdout(stdout).doing("dup2(2)", "standard output")?;
-    dup2_stderr(stderr).doing("dup2(2)", "standard error")?;
+    let [input, output, errors] = ends;
+    dup2_stdin(input).doing("dup2(2)", "standard input")?;
+    dup2_stdout(output).doing("dup2(2)", "standard output")?;
+    dup2_stderr(errors).doing("dup2(2)", "standard error")?;
     umask(Mode::from_bits_truncate(order.umask));
     let user = order.user.as_ref().map(|user| (Uid::from_raw(user.uid), Gid::from_raw(user.gid)));
     if let Some((uid, gid)) = user {

@@ -13,7 +13,7 @@ use nix::sys::utsname::uname;
 use nix::unistd::{Gid, Uid, chdir, chown, pivot_root, sethostname};
 
 use super::super::order::{Order, User};
-use super::module;
+use super::module::Modules;
 
 /// Where the pieces are put together: a tmpfs over the host's /run, which is empty inside anyway.
 const WORKSHOP: &str = "/run";
@@ -35,8 +35,9 @@ pub(super) fn mount_first() -> Result<()> {
 pub(super) fn make(order: &Order) -> Result<()> {
     let root = Path::new(WORKSHOP).join("root");
     attach("tmpfs", Path::new(WORKSHOP), "mode=755")?;
-    let file = Path::new(&order.modules).join(release()?).join("kernel/fs/overlayfs/overlay.ko");
-    module::load_filesystem("overlay", &file)?;
+    let modules = Modules::of(&Path::new(&order.modules).join(release()?));
+    modules.load_filesystem("overlay")?;
+    modules.load_used()?;
     for dir in ["root", "upper", "work"] {
         create(&Path::new(WORKSHOP).join(dir))?;
     }
