@@ -6,15 +6,17 @@
 //! - [`kit`]: the harness: cases, what they need, labs, the binaries that are tested
 //! - [`steps`]: what the lessons promise: the table of behaviours, snapshots, attacks
 //! - [`instruments`]: `cargo dive …`
+//! - [`runtime`]: what the rooms of src/ promise, and which of them may see which
 
 use std::process::ExitCode;
 
 mod instruments;
 mod kit;
+mod runtime;
 mod steps;
 
 fn cases() -> Vec<kit::Case> {
-    [steps::cases(), instruments::cases(), kit::cases()].into_iter().flatten().collect()
+    [steps::cases(), instruments::cases(), runtime::cases(), kit::cases()].into_iter().flatten().collect()
 }
 
 fn main() -> ExitCode {

@@ -2,6 +2,10 @@
 
 use crate::kit::Case;
 
+mod doctor;
+mod trace;
+mod view;
+
 pub(crate) fn cases() -> Vec<Case> {
-    vec![]
+    [doctor::cases(), trace::cases(), view::cases()].into_iter().flatten().collect()
 }

@@ -36,23 +36,48 @@ pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<Handed
         text.split_whitespace().map(str::to_owned).collect()
     };
     let (there, already) = (names("cgroup.controllers"), names("cgroup.subtree_control"));
-    for controller in there {
-        if !wanted.contains(&controller.as_str()) || already.contains(&controller) {
-            continue;
-        }
-        match control(&parent, '+', &controller) {
-            Err(error) if error.errno() == Some(Errno::EBUSY) && handed.leaf.is_none() => {
-                handed.leaf = Some(step_aside(&parent)?);
-                control(&parent, '+', &controller)?;
-            }
-            outcome => outcome?,
-        }
-        handed.controllers.push(controller);
+    let asked = |name: &String| wanted.contains(&name.as_str()) && !already.contains(name);
+    let outcome = handed.hand(there.into_iter().filter(asked).collect());
+    if let Err(error) = outcome {
+        // Nothing of ours stays, and we are where we were.
+        return handed.take_back().and(Err(error));
     }
     Ok(handed)
 }
 
 impl HandedDown {
+    fn hand(&mut self, controllers: Vec<String>) -> Result<()> {
+        if controllers.is_empty() {
+            return Ok(());
+        }
+        self.make_way()?;
+        for controller in controllers {
+            control(&self.parent, '+', &controller)?;
+            self.controllers.push(controller);
+        }
+        Ok(())
+    }
+
+    /// Leaves the parent, if we are in it. The kernel insists (EBUSY) only for controllers such as memory; cpu and
+    /// pids it would hand down all the same, and make this a group of threads in whose children no process can be.
+    fn make_way(&mut self) -> Result<()> {
+        // The root of the whole tree is excepted, and has no type.
+        if !self.parent.join("cgroup.type").exists() {
+            return Ok(());
+        }
+        let procs = self.parent.join("cgroup.procs");
+        let inside = || fs::read_to_string(&procs).doing("read the cgroup file", &procs);
+        let own = std::process::id().to_string();
+        if inside()?.lines().any(|pid| pid == own) {
+            self.leaf = Some(step_aside(&self.parent)?);
+        }
+        if inside()?.is_empty() {
+            Ok(())
+        } else {
+            Err(Errno::EBUSY).doing("hand down controllers of the cgroup", &self.parent)
+        }
+    }
+
     /// Takes the controllers back and returns from the leaf, unless others have made groups there meanwhile.
     pub(crate) fn take_back(self) -> Result<()> {
         let groups = fs::read_dir(&self.parent).into_iter().flatten().flatten();

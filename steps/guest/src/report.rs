@@ -14,7 +14,8 @@ use crate::capability;
 mod cgroup;
 mod read;
 
-pub use cgroup::{Cgroup, Limits};
+pub use cgroup::{Cgroup, Limits, memberships};
+pub use read::{Status, id_map, mount};
 
 /// What a process sees of the system around it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -156,22 +157,16 @@ impl Report {
                 groups: nix::unistd::getgroups()
                     .map(|groups| groups.into_iter().map(nix::unistd::Gid::as_raw).collect())
                     .unwrap_or_default(),
-                uid_map: read::id_map("/proc/self/uid_map"),
-                gid_map: read::id_map("/proc/self/gid_map"),
+                uid_map: id_map(&read::text("/proc/self/uid_map")),
+                gid_map: id_map(&read::text("/proc/self/gid_map")),
                 setgroups: read::line("/proc/self/setgroups"),
             },
             namespaces: read::namespaces(),
             mounts: read::mounts(),
             root: read::root(),
             cgroup: Cgroup::of_self(),
-            capabilities: Capabilities {
-                inheritable: status.mask("CapInh"),
-                permitted: status.mask("CapPrm"),
-                effective: status.mask("CapEff"),
-                bounding: status.mask("CapBnd"),
-                ambient: status.mask("CapAmb"),
-            },
-            seccomp: Seccomp { mode: status.number("Seccomp"), filters: status.number("Seccomp_filters") },
+            capabilities: status.capabilities(),
+            seccomp: status.seccomp(),
             no_new_privs: status.number("NoNewPrivs") == 1,
             descriptors: read::descriptors(),
             links: read::links(),

@@ -1,16 +1,20 @@
 //! From an errno to its reason on this machine, and to what would mend it at what cost.
 //!
-//! Nothing is changed to find out: only settings are read.
-
-use std::fs;
-use std::path::Path;
+//! Nothing is changed to find out: only settings are read ([`Machine`]). The remedies themselves are in
+//! `remedy`, because the same one mends several refusals.
 
 use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
+mod machine;
+mod remedy;
+
+pub use machine::{Machine, Platform};
+
 /// Why the kernel refused, and what would mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
     /// The reason, a sentence.
     pub why: String,
@@ -19,205 +23,235 @@ pub struct Advice {
 }
 
 /// A command, and what it costs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remedy {
-    /// To be typed as it is.
+    /// To be typed as it is; where it is a file's contents or a place to click, it says so.
     pub command: String,
     /// What it gives away.
     pub cost: String,
 }
 
-/// What is read of the machine; a type of its own, so that tests can make one up.
-#[derive(Debug, Clone, Default)]
-struct Machine {
-    max_user_namespaces: Option<String>,
-    unprivileged_userns_clone: Option<String>,
-    apparmor_restricts: Option<String>,
-    in_container: bool,
-    seccomp: bool,
-    exe: String,
-}
-
-/// The advice for an error, if the kernel forbade something that a setting could allow.
+/// The advice for an error, if something was forbidden that a setting could allow.
 pub fn of(error: &Error) -> Option<Advice> {
-    advice(error.doing(), error.errno()?, &Machine::here())
+    on(&Machine::here(), error)
 }
 
-impl Machine {
-    fn here() -> Self {
-        let sysctl = |name: &str| {
-            let text = fs::read_to_string(Path::new("/proc/sys").join(name)).ok()?;
-            Some(text.trim().to_owned())
-        };
-        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let marks = ["/.dockerenv", "/run/.containerenv"];
-        Self {
-            max_user_namespaces: sysctl("user/max_user_namespaces"),
-            unprivileged_userns_clone: sysctl("kernel/unprivileged_userns_clone"),
-            apparmor_restricts: sysctl("kernel/apparmor_restrict_unprivileged_userns"),
-            in_container: marks.iter().any(|mark| Path::new(mark).exists()),
-            seccomp: status.lines().any(|line| line == "Seccomp:\t2"),
-            exe: exe(),
-        }
+/// The same on a machine that was read already.
+pub fn on(machine: &Machine, error: &Error) -> Option<Advice> {
+    let doing = error.doing();
+    let Some(errno) = error.errno() else { return missing(doing, error.subject(), machine) };
+    if errno == Errno::ENOSYS && doing.starts_with("clone3(2)") {
+        return Some(no_clone3(machine));
     }
-
-    fn as_root(&self) -> Remedy {
-        Remedy {
-            command: format!("sudo {}", self.exe),
-            cost: "the built program runs as root; nothing else on the machine changes".into(),
-        }
+    if machine.platform == Platform::Wsl1 && (doing.contains("(2) CLONE_") || doing.starts_with("mount(2)")) {
+        let why = "WSL 1 has no kernel of Linux, and neither namespaces nor control groups";
+        return Some(advice(why, vec![remedy::wsl2()]));
     }
-
-    fn sysctl(setting: &str, cost: &str) -> Remedy {
-        Remedy { command: format!("sudo sysctl -w {setting}"), cost: cost.into() }
+    if let Some(limit) = limit(doing, errno, machine) {
+        return Some(limit);
     }
-}
-
-/// As the reader would type it: below the working directory where it lies there.
-fn exe() -> String {
-    let exe = std::env::current_exe().unwrap_or_default();
-    let here = std::env::current_dir().unwrap_or_default();
-    exe.strip_prefix(here).unwrap_or(&exe).display().to_string()
-}
-
-fn advice(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
-    if doing.contains("CLONE_NEWUSER") || doing.contains("uid_map") {
+    let map = error.subject().ends_with("id_map") || error.subject().ends_with("setgroups");
+    if map && machine.is_root() && errno == Errno::EPERM {
+        let why = "who is uid 0 may map it only with CAP_SETFCAP, since Linux 5.12: a program's capabilities would \
+                   be worth something outside";
+        return Some(advice(why, remedy::another_user(machine)));
+    }
+    if map || doing.contains("CLONE_NEWUSER") {
         return Some(user_namespace(errno, machine));
     }
-    if doing.contains("cgroup") {
+    if doing.contains("cgroup") && !doing.starts_with("mount(2)") {
         return cgroup(errno, machine);
     }
-    if matches!(errno, Errno::EPERM | Errno::EACCES) {
-        let privileged =
-            ["mount(2)", "umount2(2)", "chroot(2)", "pivot_root(2)", "unshare(2)", "setns(2)", "clone3(2)"];
-        let call = privileged.iter().find(|call| doing.starts_with(**call))?;
-        return Some(denied(call, machine));
+    match errno {
+        Errno::ENODEV => Some(no_filesystem(doing, machine)),
+        Errno::EINVAL if doing.contains("CLONE_") || doing.contains("overlay") => {
+            Some(old_kernel(doing, machine))
+        }
+        Errno::EPERM | Errno::EACCES => denied(doing, machine),
+        _ => None,
     }
-    None
 }
 
-fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
-    let many = "any user may then reach kernel code that only root could reach before";
-    let (why, mend) = if machine.max_user_namespaces.as_deref() == Some("0") {
-        let setting = "user.max_user_namespaces=65536";
-        ("user namespaces are switched off: user.max_user_namespaces is 0", Machine::sysctl(setting, many))
-    } else if machine.unprivileged_userns_clone.as_deref() == Some("0") {
-        let setting = "kernel.unprivileged_userns_clone=1";
-        (
-            "only root may make user namespaces here: kernel.unprivileged_userns_clone is 0",
-            Machine::sysctl(setting, many),
-        )
-    } else if machine.apparmor_restricts.as_deref() == Some("1") {
-        let setting = "kernel.apparmor_restrict_unprivileged_userns=0";
-        let why = "AppArmor lets a user namespace be made and then denies what it is for: \
-                   kernel.apparmor_restrict_unprivileged_userns is 1";
-        (why, Machine::sysctl(setting, many))
-    } else if machine.seccomp || machine.in_container {
-        let why = "an outer container's seccomp filter refuses user namespaces";
-        let command = "docker run --security-opt seccomp=unconfined …".into();
-        let cost = "that container may then make every system call of the kernel's".into();
-        (why, Remedy { command, cost })
-    } else if errno == Errno::ENOSYS {
-        let why = "this kernel has no clone3(2), which came with Linux 5.3";
-        let command = "uname -r".into();
-        (why, Remedy { command, cost: "a kernel of 5.14 or later is needed: see README, platforms".into() })
-    } else {
-        let command = "cat /proc/sys/user/max_user_namespaces".into();
-        let why = "the kernel refuses a user namespace; inside a chroot it always does (user_namespaces(7))";
-        (
-            why,
-            Remedy {
-                command,
-                cost: "no setting known to this program forbids it: look for a security module".into(),
-            },
-        )
-    };
-    let remedies = if machine.in_container { vec![mend] } else { vec![machine.as_root(), mend] };
+/// How to be what lessons call root on this machine.
+pub fn for_root(machine: &Machine) -> Advice {
+    advice("you do not hold CAP_SYS_ADMIN in the first user namespace", remedy::real_root(machine))
+}
+
+fn advice(why: impl Into<String>, remedies: Vec<Remedy>) -> Advice {
     Advice { why: why.into(), remedies }
 }
 
-fn cgroup(errno: Errno, machine: &Machine) -> Option<Advice> {
-    let delegated = Remedy {
-        command: format!("systemd-run --user --scope -p Delegate=yes {}", machine.exe),
-        cost:
-            "needs a systemd user session with cgroup v2; limits reach only what it delegates (memory, pids)"
-                .into(),
+/// What the kernel did not refuse, because it is not there at all.
+fn missing(doing: &str, subject: &str, machine: &Machine) -> Option<Advice> {
+    let (why, remedies) = match doing {
+        "find a directory for the root" => {
+            let why = "no directory allows both files to be made and programs to be executed";
+            (why.to_owned(), vec![remedy::other_directory(machine), remedy::executable_tmp()])
+        }
+        "find a shell for the root" => {
+            ("no shell was found to put into the root".into(), vec![remedy::busybox(machine)])
+        }
+        "find a cgroup tree" => {
+            let why = "no cgroup tree is mounted, so there is nothing to make a group in";
+            (why.into(), remedy::cgroup_tree(machine))
+        }
+        "find the controller" | "find the freezer" => {
+            let why =
+                format!("the cgroup tree has no controller {subject:?} here: it was not handed down to us");
+            (why.trim_end().replace(" \"\"", " that freezes"), remedy::controllers(machine))
+        }
+        _ => return None,
     };
+    Some(advice(why, remedies))
+}
+
+/// Refusals that are about a number or a size, whatever the privilege.
+fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
+    let files = ["copy ", "mkdir(2)", "write", "link(2)", "symlink(2)", "open(2)", "chmod(2)"];
+    let on_files = files.iter().any(|call| doing.starts_with(call)) && !doing.contains("cgroup");
+    match errno {
+        Errno::ENOSPC | Errno::EDQUOT if on_files => {
+            let why = "no space is left where the root is assembled";
+            Some(advice(why, vec![remedy::other_directory(machine)]))
+        }
+        Errno::EAGAIN if ["fork(2)", "clone3(2)", "execute"].iter().any(|call| doing.starts_with(call)) => {
+            let why = "a limit of processes is reached: RLIMIT_NPROC, or pids.max of a cgroup around us";
+            Some(advice(why, remedy::more_processes(machine)))
+        }
+        // That user namespaces are switched off is told more exactly elsewhere.
+        Errno::ENOSPC
+            if doing.contains("CLONE_NEW") && machine.max_user_namespaces.as_deref() != Some("0") =>
+        {
+            let off: Vec<_> =
+                machine.switched_off.iter().map(|kind| format!("user.max_{kind}_namespaces")).collect();
+            let why = match off.as_slice() {
+                [] => "a limit of namespaces is reached: of their number (user.max_*_namespaces) or of their depth, 32".into(),
+                off => format!("these namespaces are switched off: {} is 0", off.join(", ")),
+            };
+            Some(advice(why, remedy::more_namespaces(&off, machine)))
+        }
+        _ => None,
+    }
+}
+
+fn no_clone3(machine: &Machine) -> Advice {
+    if machine.kernel() >= (5, 3) || (machine.kernel() == (0, 0) && machine.seccomp) {
+        let why = "this kernel has clone3(2), but a filter around us answers as if it had not: a filter cannot look \
+                   into what the call is given, so Docker's refuses it whole";
+        return advice(why, remedy::outer_filter(machine));
+    }
+    advice("this kernel has no clone3(2), which came with Linux 5.3", remedy::newer_kernel(machine))
+}
+
+fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
+    let zero = |setting: &Option<String>| setting.as_deref() == Some("0");
+    if machine.apparmor_restricts.as_deref() == Some("1") && !zero(&machine.max_user_namespaces) {
+        let why = "AppArmor lets a user namespace be made and then denies what it is for: \
+                   kernel.apparmor_restrict_unprivileged_userns is 1";
+        return advice(why, remedy::or_as_root(machine, remedy::apparmor(machine)));
+    }
+    let (why, mend) = if zero(&machine.max_user_namespaces) && machine.platform == Platform::Nested {
+        let why = "user namespaces are switched off in the one that we are in: user.max_user_namespaces is 0";
+        (why, remedy::outer_filter(machine))
+    } else if zero(&machine.max_user_namespaces) {
+        let why = "user namespaces are switched off: user.max_user_namespaces is 0";
+        (why, vec![remedy::user_namespaces("user.max_user_namespaces=65536")])
+    } else if zero(&machine.unprivileged_userns_clone) {
+        let why = "only root may make user namespaces here: kernel.unprivileged_userns_clone is 0";
+        (why, vec![remedy::user_namespaces("kernel.unprivileged_userns_clone=1")])
+    } else if machine.seccomp || machine.in_container() {
+        ("an outer container's seccomp filter refuses user namespaces", remedy::outer_filter(machine))
+    } else if errno == Errno::EINVAL {
+        ("this kernel was built without one of the namespaces", remedy::newer_kernel(machine))
+    } else {
+        let command = "cat /proc/sys/user/max_user_namespaces".into();
+        let cost = "no setting known to this program forbids it: look for a security module".into();
+        let why = "the kernel refuses a user namespace; inside a chroot it always does (user_namespaces(7))";
+        (why, vec![Remedy { command, cost }])
+    };
+    advice(why, remedy::or_as_root(machine, mend))
+}
+
+fn cgroup(errno: Errno, machine: &Machine) -> Option<Advice> {
     let why = match errno {
+        Errno::EROFS => {
+            let why = "the cgroup tree is mounted read-only, as an outer container has it";
+            return Some(advice(why, remedy::writable_cgroups(machine)));
+        }
+        // The path of our group is one of the host's, and the mount shows only a part of the host's tree.
+        Errno::ENOENT => "the cgroup in which we are lies outside of the tree that is mounted here",
         Errno::EACCES | Errno::EPERM => {
             "this part of the cgroup tree belongs to root, and nobody delegated it to you"
-        }
-        Errno::EROFS => {
-            let command = "docker run --privileged …".into();
-            let cost =
-                "that container is then no boundary: it holds every capability and the host's devices".into();
-            let why = "the cgroup tree is mounted read-only, as an outer container has it".into();
-            return Some(Advice { why, remedies: vec![Remedy { command, cost }] });
         }
         Errno::EBUSY => {
             "processes sit in the cgroup whose controllers are to be handed down (no internal processes)"
         }
+        Errno::EAGAIN => "a limit of control groups is reached: cgroup.max.descendants or cgroup.max.depth",
         _ => return None,
     };
-    Some(Advice { why: why.into(), remedies: vec![machine.as_root(), delegated] })
+    let mend =
+        if machine.in_container() { remedy::writable_cgroups(machine) } else { remedy::delegation(machine) };
+    Some(advice(why, remedy::or_as_root(machine, mend)))
 }
 
-fn denied(call: &str, machine: &Machine) -> Advice {
-    if machine.apparmor_restricts.as_deref() == Some("1") {
-        return user_namespace(Errno::EPERM, machine);
-    }
-    let outer = "an outer container, or a security module, takes back what a user namespace gives";
-    let why = if machine.in_container || machine.seccomp {
-        format!("{call} is refused here: {outer}")
-    } else {
-        format!("{call} needs CAP_SYS_ADMIN or CAP_SYS_CHROOT in the namespace that it changes")
+fn no_filesystem(doing: &str, machine: &Machine) -> Advice {
+    let name = doing.split(' ').nth(1).unwrap_or_default();
+    let why = format!("this kernel has no file system {name}, or its module is not loaded");
+    let load = Remedy {
+        command: format!("sudo modprobe {name}"),
+        cost: "the module stays until the next boot".into(),
     };
-    Advice { why, remedies: vec![machine.as_root()] }
+    let mut remedies = if machine.in_container() { vec![] } else { vec![load] };
+    remedies.extend(remedy::newer_kernel(machine));
+    advice(why, remedies)
+}
+
+fn old_kernel(doing: &str, machine: &Machine) -> Advice {
+    let (what, since) = match doing {
+        doing if doing.contains("CLONE_NEWTIME") => ("time namespaces", (5, 6)),
+        doing if doing.contains("overlay") => ("overlayfs for user namespaces", (5, 11)),
+        _ => ("one of these flags (CLONE_INTO_CGROUP came with Linux 5.7)", (5, 7)),
+    };
+    let why = if machine.kernel() >= since {
+        format!("this kernel was built without {what}")
+    } else {
+        format!("this kernel does not have {what}: Linux {}.{} was the first", since.0, since.1)
+    };
+    advice(why, remedy::newer_kernel(machine))
+}
+
+fn denied(doing: &str, machine: &Machine) -> Option<Advice> {
+    if doing.contains("overlay") && machine.kernel() < (5, 11) {
+        return Some(old_kernel(doing, machine));
+    }
+    let privileged = [
+        "mount(2)",
+        "umount2(2)",
+        "chroot(2)",
+        "pivot_root(2)",
+        "unshare(2)",
+        "setns(2)",
+        "clone3(2)",
+        "sethostname(2)",
+    ];
+    let call = privileged.iter().find(|call| doing.starts_with(**call))?;
+    if machine.apparmor_restricts.as_deref() == Some("1") && !machine.is_root() {
+        return Some(user_namespace(Errno::EPERM, machine));
+    }
+    if ["mount(2) proc", "mount(2) sysfs"].iter().any(|mount| doing.starts_with(mount)) {
+        let why = "parts of the outer one are covered, or it belongs to another user namespace: a new one would \
+                   show what was covered (mount_too_revealing)";
+        return Some(advice(why, remedy::or_as_root(machine, remedy::outer_filter(machine))));
+    }
+    if machine.in_container() || machine.seccomp {
+        let outer = "an outer container, or a security module, takes back what a user namespace gives";
+        let mend = remedy::outer_filter(machine);
+        return Some(advice(format!("{call} is refused here: {outer}"), remedy::or_as_root(machine, mend)));
+    }
+    let why = format!("{call} needs CAP_SYS_ADMIN or CAP_SYS_CHROOT in the namespace that it changes");
+    let mend = if machine.is_root() { remedy::every_capability(machine) } else { vec![] };
+    Some(advice(why, remedy::or_as_root(machine, mend)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn off(setting: &str) -> Machine {
-        let zero = Some("0".to_owned());
-        let mut machine = Machine { exe: "target/debug/step-02".into(), ..Machine::default() };
-        match setting {
-            "max" => machine.max_user_namespaces = zero,
-            "clone" => machine.unprivileged_userns_clone = zero,
-            "apparmor" => machine.apparmor_restricts = Some("1".into()),
-            _ => {}
-        }
-        machine
-    }
-
-    #[test]
-    fn each_switch_that_forbids_user_namespaces_is_told_by_name() {
-        let told = |setting, doing, errno| {
-            let advice = advice(doing, errno, &off(setting)).expect("advice");
-            assert_eq!(advice.remedies[0].command, "sudo target/debug/step-02");
-            (advice.why, advice.remedies[1].command.clone())
-        };
-        let clone = "clone3(2) CLONE_NEWUSER|CLONE_NEWPID";
-        assert!(told("max", clone, Errno::ENOSPC).1.contains("max_user_namespaces=65536"));
-        assert!(told("clone", clone, Errno::EPERM).1.contains("unprivileged_userns_clone=1"));
-        assert!(told("apparmor", "write \"0 1000 1\" to uid_map", Errno::EPERM).0.contains("AppArmor"));
-        assert!(told("apparmor", "mount(2) proc on", Errno::EACCES).0.contains("AppArmor"));
-        assert!(told("", clone, Errno::EPERM).0.contains("inside a chroot"));
-    }
-
-    #[test]
-    fn a_cgroup_tree_of_somebody_elses_and_one_that_is_read_only_differ() {
-        let machine = off("");
-        let theirs = advice("mkdir(2) cgroup", Errno::EACCES, &machine).expect("advice");
-        assert!(theirs.remedies[1].command.contains("Delegate=yes"));
-        let read_only = advice("mkdir(2) cgroup", Errno::EROFS, &machine).expect("advice");
-        assert!(read_only.why.contains("read-only"));
-    }
-
-    #[test]
-    fn what_no_setting_would_mend_gets_no_advice() {
-        assert_eq!(advice("execve(2)", Errno::ENOENT, &off("max")), None);
-        assert_eq!(advice("mount(2) proc on", Errno::ENOENT, &off("")), None);
-    }
-}
+mod tests;

@@ -73,6 +73,11 @@ impl Error {
         self.errno.map(Errno::from_raw)
     }
 
+    /// The hint in brackets, where the one who refused gave one.
+    pub fn hint(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
+
     /// The exit status that belongs to it: 125, 126 or 127.
     pub fn status(&self) -> u8 {
         self.status

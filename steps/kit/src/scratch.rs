@@ -39,8 +39,12 @@ impl Scratch {
     ///
     /// It lies in `$TMPDIR`, /tmp, `$XDG_RUNTIME_DIR` or /var/tmp, the first in which programs may be executed.
     pub fn new() -> Result<Self> {
-        let base = base()?;
-        sweep(&base);
+        Self::within(&base()?)
+    }
+
+    /// Makes it in a directory of the caller's choice, which must be sticky or the user's own.
+    pub fn within(base: &Path) -> Result<Self> {
+        sweep(base);
         for _ in 0..16 {
             let path = base.join(unique());
             fs::create_dir(&path).doing("mkdir(2)", &path)?;

@@ -9,7 +9,11 @@ use kit::{Doing, Error, Result};
 
 pub mod attack;
 pub mod bench;
+pub mod doctor;
 pub mod lab;
+pub mod trace;
+pub mod view;
+pub mod vm;
 
 /// A binary of the workspace, which lies beside this one. Errors name it, and say how it is built.
 pub fn sibling(name: &str) -> Result<PathBuf> {

@@ -46,8 +46,8 @@ impl Cgroup {
     }
 }
 
-/// Lines of /proc/self/cgroup are `id:controllers:path` (cgroups(7)).
-fn memberships(text: &str) -> BTreeMap<String, String> {
+/// A /proc/PID/cgroup, whose lines are `id:controllers:path` (cgroups(7)): controllers, `""` for version 2, to path.
+pub fn memberships(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter_map(|line| {
             let mut fields = line.splitn(3, ':').skip(1);

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use nix::time::{ClockId, clock_gettime};
 
-use super::{IdRange, Mount, Root};
+use super::{Capabilities, IdRange, Mount, Root, Seccomp};
 
-/// The lines of /proc/self/status.
-pub(super) struct Status(String);
+/// The text of a /proc/PID/status (proc(5)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status(pub String);
 
 pub(super) fn status() -> Status {
     Status(fs::read_to_string("/proc/self/status").unwrap_or_default())
@@ -18,18 +19,34 @@ pub(super) fn status() -> Status {
 
 impl Status {
     /// A field's text.
-    pub(super) fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     }
 
-    /// A field in hexadecimal.
-    pub(super) fn mask(&self, name: &str) -> u64 {
+    /// A field in hexadecimal; 0 where it is missing.
+    pub fn mask(&self, name: &str) -> u64 {
         self.field(name).and_then(|text| u64::from_str_radix(text, 16).ok()).unwrap_or(0)
     }
 
-    /// A field in decimal.
-    pub(super) fn number(&self, name: &str) -> u32 {
+    /// A field in decimal; 0 where it is missing.
+    pub fn number(&self, name: &str) -> u32 {
         self.field(name).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+
+    /// The five sets.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            inheritable: self.mask("CapInh"),
+            permitted: self.mask("CapPrm"),
+            effective: self.mask("CapEff"),
+            bounding: self.mask("CapBnd"),
+            ambient: self.mask("CapAmb"),
+        }
+    }
+
+    /// The state of seccomp(2).
+    pub fn seccomp(&self) -> Seccomp {
+        Seccomp { mode: self.number("Seccomp"), filters: self.number("Seccomp_filters") }
     }
 }
 
@@ -48,12 +65,16 @@ pub(super) fn hostname() -> String {
     nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+pub(super) fn text(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
 pub(super) fn line(path: &str) -> Option<String> {
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }
 
-pub(super) fn id_map(path: &str) -> Vec<IdRange> {
-    let text = fs::read_to_string(path).unwrap_or_default();
+/// The lines of a map of ids, as `user_namespaces(7)` has them.
+pub fn id_map(text: &str) -> Vec<IdRange> {
     text.lines()
         .filter_map(|line| {
             let mut numbers = line.split_whitespace().map(str::parse);
@@ -75,13 +96,13 @@ pub(super) fn namespaces() -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Format of a line: proc_pid_mountinfo(5).
 pub(super) fn mounts() -> Vec<Mount> {
     let text = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     text.lines().filter_map(mount).collect()
 }
 
-fn mount(line: &str) -> Option<Mount> {
+/// A line of mountinfo: proc(5) has its form.
+pub fn mount(line: &str) -> Option<Mount> {
     let (mount, filesystem) = line.split_once(" - ")?;
     let fields: Vec<_> = mount.split(' ').collect();
     Some(Mount {
