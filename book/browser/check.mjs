@@ -106,7 +106,9 @@ async function look(context, book, name) {
     await page.setViewportSize(DESK);
     await page.emulateMedia({ media: 'print' });
     add('print', await page.evaluate(() => {
-        const hidden = [...document.querySelectorAll('main details > :not(summary)')].filter(one => !one.checkVisibility({ contentVisibilityAuto: true }));
+        const isHidden = one => one.getBoundingClientRect().height === 0
+            || getComputedStyle(one.parentElement, '::details-content').contentVisibility === 'hidden';
+        const hidden = [...document.querySelectorAll('main details > :not(summary)')].filter(isHidden);
         const cut = [...document.querySelectorAll('main pre, main pre > code')].filter(one => one.scrollWidth > one.clientWidth + 1);
         return [...hidden.map(one => `an answer is not printed: ${one.textContent.slice(0, 50)}`),
             ...cut.map(one => `cut off at the right: ${one.textContent.slice(0, 50)}`)];
@@ -231,7 +233,8 @@ async function planted(context, book) {
         ['an image from elsewhere', '<img alt="x" src="http://planted.invalid/x.png">', 'request to http://planted'],
         ['a block too wide', '<div style="width:900px">wide</div>', '390 px: '],
         ['a heavy page', `<p>${'heavy '.repeat(130000)}</p>`, 'weight: '],
-        ['an answer that is not printed', '<style>@media print{details p{display:none!important}}</style><details><summary>q</summary><p>planted</p></details>', 'an answer is not printed'],
+        ['an answer that is not printed', '<style>details::details-content{content-visibility:hidden!important}</style><details><summary>q</summary><p>planted</p></details>', 'an answer is not printed: planted'],
+        ['output that is cut off in print', `<style>main pre{white-space:pre!important}</style><pre>${'planted '.repeat(60)}</pre>`, 'cut off at the right: planted'],
     ]) {
         fs.writeFileSync(path.join(copy, name), whole.replace('</main>', `${spoil}</main>`));
         expect(what, (await look(context, copy, name)).faults, words);
