@@ -6,24 +6,29 @@
 //! systemd gives it with `Delegate=yes`, and then *we* are the process that sits in the way. So we step aside
 //! into a leaf, and come back when the container is gone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use kit::scratch::unique;
-use kit::{Doing, Result};
+use kit::scratch::{lock, unique};
+use kit::{Doing, Error, Result};
 use nix::errno::Errno;
+use nix::fcntl::Flock;
 
 use crate::hierarchy::Hierarchy;
-
-/// How the name of a leaf ends.
-pub(crate) const LEAF: &str = ".leaf";
 
 /// What was handed down, and where we went for it.
 #[derive(Debug)]
 pub struct HandedDown {
     parent: PathBuf,
     controllers: Vec<String>,
-    leaf: Option<PathBuf>,
+    leaf: Option<Leaf>,
+}
+
+/// Where we stand meanwhile. The lock says that we live, as a group's does: what is killed here is swept as well.
+#[derive(Debug)]
+struct Leaf {
+    path: PathBuf,
+    _lock: Flock<File>,
 }
 
 /// Hands the wanted controllers down to the children of the group's parent directory; those that the tree
@@ -83,7 +88,7 @@ impl HandedDown {
         let groups = fs::read_dir(&self.parent).into_iter().flatten().flatten();
         let others = groups
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .any(|entry| Some(entry.path()) != self.leaf);
+            .any(|entry| self.leaf.as_ref().is_none_or(|leaf| entry.path() != leaf.path));
         if others {
             return Ok(());
         }
@@ -92,15 +97,16 @@ impl HandedDown {
         }
         let Some(leaf) = self.leaf else { return Ok(()) };
         enter(&self.parent)?;
-        fs::remove_dir(&leaf).doing("rmdir(2) cgroup", &leaf)
+        fs::remove_dir(&leaf.path).doing("rmdir(2) cgroup", &leaf.path)
     }
 }
 
-fn step_aside(parent: &Path) -> Result<PathBuf> {
-    let leaf = parent.join(format!("{}{LEAF}", unique()));
-    fs::create_dir(&leaf).doing("mkdir(2) cgroup", &leaf)?;
-    enter(&leaf)?;
-    Ok(leaf)
+fn step_aside(parent: &Path) -> Result<Leaf> {
+    let path = parent.join(format!("{}.leaf", unique()));
+    fs::create_dir(&path).doing("mkdir(2) cgroup", &path)?;
+    let lock = lock(&path).ok_or_else(|| Error::refused("flock(2)", path.display(), "another has it"))?;
+    enter(&path)?;
+    Ok(Leaf { path, _lock: lock })
 }
 
 /// Moves this process.
