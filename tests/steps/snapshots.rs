@@ -97,8 +97,10 @@ pub(crate) fn normalised(lab: &Lab, text: &str) -> String {
             Some(_) => "  cgroup             FLAVOUR",
             None => line,
         };
-        // A kernel may be built without pressure stall information, and says so.
-        named_groups(line).replace("not told by this kernel", "yes")
+        // A kernel may be built without pressure stall information, and says so; or without time namespaces.
+        let line = named_groups(line).replace("not told by this kernel", "yes");
+        let timeless = line.starts_with("  mnt:") && !line.contains("  time:");
+        if timeless { line + "  time:HOST" } else { line }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
