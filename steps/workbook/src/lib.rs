@@ -9,6 +9,7 @@ use kit::{Doing, Error, Result};
 
 pub mod attack;
 pub mod bench;
+pub mod exercise;
 pub mod lab;
 
 /// A binary of the workspace, which lies beside this one. Errors name it, and say how it is built.

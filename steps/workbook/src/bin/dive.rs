@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use workbook::exercise::{check, hint, in_lab, prove, start};
 use workbook::{attack, bench, lab};
 
 /// The reader's instruments.
@@ -13,8 +14,19 @@ enum Dive {
     Attack(attack::Args),
     /// Measure each step beside the smallest program that makes the same calls
     Bench(bench::Args),
+    /// Build your container, run it, and compare what is seen with what an exercise expects
+    Check(check::Args),
+    /// A hint for an exercise: what fits what was seen, and one step more each time
+    Hint(hint::Args),
+    /// One run of an exercise; `check` calls it
+    #[command(hide = true)]
+    InLab(in_lab::Args),
     /// Run a command and tell what it leaves behind: mounts, control groups, links, processes, files
     Lab(lab::Args),
+    /// The course's own check: stubs fail, solutions pass, wrong answers fail and meet their hints
+    Prove(prove::Args),
+    /// Begin a lesson or an exercise: the files come to work/
+    Start(start::Args),
 }
 
 fn main() -> ExitCode {
@@ -22,6 +34,11 @@ fn main() -> ExitCode {
     kit::finish(match Dive::parse() {
         Dive::Attack(args) => attack::run(&args),
         Dive::Bench(args) => bench::run(&args),
+        Dive::Check(args) => check::run(&args),
+        Dive::Hint(args) => hint::run(&args),
+        Dive::InLab(args) => in_lab::run(&args),
         Dive::Lab(args) => lab::run(&args),
+        Dive::Prove(args) => prove::run(&args),
+        Dive::Start(args) => start::run(&args),
     })
 }
