@@ -28,6 +28,8 @@ pub(crate) struct About {
     pub(crate) title: String,
     /// How long it takes who has read the chapter.
     pub(crate) minutes: u32,
+    /// What it needs at least, as the book's card shows it: that of its first runs.
+    pub(crate) tier: Option<Tier>,
     #[serde(default)]
     pub(crate) kind: Kind,
     /// What is to be done: shown by `start`.
@@ -223,6 +225,10 @@ impl Exercise {
         }
         if about.runs.is_empty() {
             return Err("nothing is run".into());
+        }
+        let least = about.runs.iter().map(|run| run.tier).min();
+        if about.tier.is_some() && about.tier != least {
+            return Err("tier: it is the least tier of its runs".into());
         }
         let mut names = BTreeSet::new();
         for run in &about.runs {

@@ -120,6 +120,9 @@ fn missing(exercise: &Exercise) -> Vec<String> {
             faults.push(format!("{}: there is no {}", exercise.id, path.display()));
         }
     }
+    if exercise.about.tier.is_none() {
+        faults.push(format!("{}: exercise.toml has no tier, which its card in the book shows", exercise.id));
+    }
     if exercise.wrong().is_empty() {
         faults.push(format!("{}: there is no wrong answer in wrong/", exercise.id));
     }

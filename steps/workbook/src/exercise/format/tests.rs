@@ -24,6 +24,7 @@ fn what_is_wrong_in_it_is_said() {
     let wrong = [
         (format!("{ABOUT}{RUN}{RUN}"), HINTS, "two runs are called"),
         (ABOUT.to_owned(), HINTS, "nothing is run"),
+        (format!("tier = \"T2\"\n{ABOUT}{RUN}"), HINTS, "least tier"),
         (format!("{ABOUT}{RUN}").replace("stdout", "sdtout"), HINTS, "no fact \"sdtout\""),
         (format!("{ABOUT}{RUN}").replace("args", "arsg"), HINTS, "arsg"),
         (format!("{ABOUT}{RUN}").replace("\"m\"", "\"../m\""), HINTS, "no name of a module"),
