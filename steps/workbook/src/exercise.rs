@@ -9,11 +9,19 @@
 //! What is done: [`build`], [`in_lab`] (one run, in a process of its own), [`facts`] (what was seen, in tokens),
 //! [`judge`] (seen beside expected), [`hints`] (what fits what was seen), [`tell`]. And a file for each verb.
 
+pub mod catchup;
 pub mod check;
+pub mod diff;
 pub mod hint;
 pub mod in_lab;
+pub mod list;
+pub mod pack;
 pub mod prove;
+pub mod report;
+pub mod reset;
+pub mod solution;
 pub mod start;
+pub mod watch;
 
 mod build;
 mod compose;

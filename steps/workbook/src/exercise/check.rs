@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use clap::Args as ClapArgs;
-use kit::{Error, Result, term};
+use kit::{Result, term};
 
 use super::build::{Package, build};
 use super::compose;
@@ -41,28 +41,33 @@ pub struct Args {
 /// Exit status when an exercise failed.
 const FAILED: u8 = 1;
 
+/// How it is checked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    pub(crate) again: bool,
+    pub(crate) sudo: bool,
+    pub(crate) done: bool,
+}
+
 /// Checks.
 pub fn run(args: &Args) -> Result<u8> {
     let course = Course::find()?;
     let mut work = Work::open(&course)?;
-    let which = args.which.or_else(|| work.progress.current().map(Which::One));
-    let Some(which) = which else {
-        return Err(Error::refused("check", "", "nothing is begun yet").advise("cargo dive start 01.01"));
-    };
+    let which = work.asked_or_current(args.which)?;
     if steps_changed(&course) {
         term::note(
             "files below steps/ were changed here (git status steps): what is expected may not be the course's",
         );
     }
+    let how = How { again: args.again, sudo: args.sudo, done: args.done };
+    // Of a whole lesson, those that were not begun are told and are no failures.
+    let named = matches!(which, Which::One(_));
     let mut status = 0;
     for (index, exercise) in course.asked(Some(which))?.into_iter().enumerate() {
-        // Of a whole lesson, those that were not begun are told and are no failures.
-        let named = matches!(which, Which::One(_));
         if index > 0 {
             anstream::println!();
         }
-        let verdict = one(&course, &mut work, exercise, args, named)?;
-        status = match verdict {
+        status = match one(&course, &mut work, exercise, how, named)? {
             Verdict::Failed => FAILED,
             Verdict::Unchecked if named => kit::error::FAILED,
             _ => status,
@@ -77,14 +82,12 @@ pub(crate) fn one(
     course: &Course,
     work: &mut Work,
     exercise: &Exercise,
-    args: &Args,
+    how: How,
     named: bool,
 ) -> Result<Verdict> {
     tell::title(exercise);
     if exercise.about.kind == Kind::Open {
-        if args.done {
-            work.progress.state_mut(exercise.id).done = true;
-        }
+        work.progress.state_mut(exercise.id).done |= how.done;
         let done = work.progress.state(exercise.id).done;
         term::line(if done {
             "open-ended; you called it done"
@@ -93,31 +96,27 @@ pub(crate) fn one(
         });
         return Ok(Verdict::Passed);
     }
-    let module = work.module(exercise);
-    if !module.is_file() {
-        if !named {
-            term::line(format_args!("not begun: cargo dive start {}", exercise.id));
-            return Ok(Verdict::Unchecked);
-        }
-        let error = Error::call("read", work.shown(&module).display(), nix::errno::Errno::ENOENT);
-        return Err(error.advise(format!("cargo dive start {}", exercise.id)));
+    if !named && !work.module(exercise).is_file() {
+        term::line(format_args!("not begun: cargo dive start {}", exercise.id));
+        return Ok(Verdict::Unchecked);
     }
-    if work.unchanged(exercise) && !args.again {
+    let module = work.begun(exercise)?;
+    if work.unchanged(exercise) && !how.again {
         let state = work.progress.state(exercise.id);
-        let parts = [vec![format!("passed at {}", state.tiers.join(", "))], state.skipped].concat();
-        let parts = parts.join("; ");
-        term::line(format_args!("{parts} (unchanged since; --again runs it)"));
+        let passed = tell::passed(&state.tiers, &state.skipped);
+        term::line(format_args!("{passed} (unchanged since; --again runs it)"));
         return Ok(Verdict::Passed);
     }
     let Some(programs) = programs(course, work, exercise)? else {
         work.progress.state_mut(exercise.id).failures += 1;
+        let module = work.shown(&module);
         term::line(format_args!(
             "does not compile; the compiler's words are above. {} is yours",
-            work.shown(&module).display()
+            module.display()
         ));
         return Ok(Verdict::Failed);
     };
-    judged(work, exercise, &programs, args.sudo)
+    judged(work, exercise, &programs, how.sudo)
 }
 
 fn judged(work: &mut Work, exercise: &Exercise, programs: &Programs, sudo: bool) -> Result<Verdict> {
@@ -130,12 +129,8 @@ fn judged(work: &mut Work, exercise: &Exercise, programs: &Programs, sudo: bool)
     let state = work.progress.state_mut(exercise.id);
     match verdict {
         Verdict::Passed => {
-            let mut tiers: Vec<_> =
-                outcomes.iter().filter(|o| o.skipped.is_none()).map(|o| o.tier.to_string()).collect();
-            tiers.sort();
-            tiers.dedup();
-            (state.passed, state.tiers, state.hint) = (Some(hash), tiers, None);
-            state.skipped = tell::skipped(&outcomes);
+            (state.passed, state.hint) = (Some(hash), None);
+            (state.tiers, state.skipped) = (tell::tiers(&outcomes), tell::skipped(&outcomes));
         }
         Verdict::Failed => {
             (state.passed, state.hint) = (None, hint.map(|hint| hint.text));

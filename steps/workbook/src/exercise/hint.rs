@@ -2,9 +2,9 @@
 
 use anstream::println;
 use clap::Args as ClapArgs;
-use kit::{Error, Result, term};
+use kit::{Result, term};
 
-use super::course::{Course, Id};
+use super::course::{Course, Id, Which};
 use super::format::Kind;
 use super::tell;
 use super::work::Work;
@@ -24,9 +24,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<u8> {
     let course = Course::find()?;
     let mut work = Work::open(&course)?;
-    let Some(id) = args.id.or_else(|| work.progress.current()) else {
-        return Err(Error::refused("hint", "", "nothing is begun yet").advise("cargo dive start 01.01"));
-    };
+    let Which::One(id) = work.asked_or_current(args.id.map(Which::One))? else { return Ok(0) };
     let exercise = course.exercise(id)?;
     tell::title(exercise);
     println!();

@@ -1,5 +1,6 @@
 //! All runs of an exercise, each in a lab of its own.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -54,7 +55,12 @@ pub(crate) fn in_lab(exercise: &Exercise, run: &str, programs: &Programs, sudo: 
             command.arg(flag).arg(program);
         }
     }
-    let output = command.stdin(Stdio::inherit()).stderr(Stdio::piped()).output().doing("execute", &own)?;
+    // A signal from the terminal is for who waits; the lab ends by itself, and cleans up. sudo asks at the terminal.
+    if !sudo {
+        command.process_group(0);
+    }
+    let input = if sudo { Stdio::inherit() } else { Stdio::null() };
+    let output = command.stdin(input).stderr(Stdio::piped()).output().doing("execute", &own)?;
     let text = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&text).map_err(|_| {
         let said = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,7 @@
 //! What `check` says: what was expected of the kernel, what was seen, where to look.
 
+use std::collections::BTreeSet;
+
 use anstream::println;
 use anstyle::{AnsiColor, Style};
 use kit::term;
@@ -105,18 +107,21 @@ pub(crate) fn verdict(exercise: &Exercise, outcomes: &[Outcome], verdict: Verdic
 
 /// `passed at T1; T2 skipped: no control group can be made`
 pub(crate) fn summary(outcomes: &[Outcome]) -> String {
-    let mut passed: Vec<_> =
-        outcomes.iter().filter(|outcome| outcome.skipped.is_none()).map(|o| o.tier).collect();
-    passed.sort();
-    passed.dedup();
-    let passed: Vec<_> = passed.iter().map(ToString::to_string).collect();
-    let mut parts = vec![if passed.is_empty() {
-        "not checked".to_owned()
-    } else {
-        format!("passed at {}", passed.join(", "))
-    }];
-    parts.extend(skipped(outcomes));
-    parts.join("; ")
+    passed(&tiers(outcomes), &skipped(outcomes))
+}
+
+/// The same, of what is written down.
+pub(crate) fn passed(tiers: &[String], skipped: &[String]) -> String {
+    let passed =
+        if tiers.is_empty() { "not checked".to_owned() } else { format!("passed at {}", tiers.join(", ")) };
+    [&[passed], skipped].concat().join("; ")
+}
+
+/// The tiers at which something was run.
+pub(crate) fn tiers(outcomes: &[Outcome]) -> Vec<String> {
+    let ran = outcomes.iter().filter(|outcome| outcome.skipped.is_none());
+    let tiers: BTreeSet<_> = ran.map(|outcome| outcome.tier.to_string()).collect();
+    tiers.into_iter().collect()
 }
 
 /// What was skipped, and why; each reason once.

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kit::{Doing, Error, Result};
+use nix::errno::Errno;
 
 use super::compose::{self, Files};
-use super::course::{Course, Id};
+use super::course::{Course, Id, Which};
 use super::format::Exercise;
 use super::manifest;
 use super::progress::{Progress, hash_of, hash_of_text};
@@ -35,6 +36,13 @@ pub(crate) struct Laid {
 impl Work {
     /// Finds it, and reads the progress.
     pub(crate) fn open(course: &Course) -> Result<Self> {
+        let work = Self::fresh(course)?;
+        let progress = Progress::read(&work.dir.join("progress.toml"))?;
+        Ok(Self { progress, ..work })
+    }
+
+    /// Finds it, without a look at the progress.
+    pub(crate) fn fresh(course: &Course) -> Result<Self> {
         let own = std::env::var_os(DIR).map(PathBuf::from);
         let elsewhere = own.is_some();
         let dir = own.unwrap_or_else(|| course.root.join("work"));
@@ -42,8 +50,24 @@ impl Work {
             manifest::write(course, &dir, "work")?;
         }
         let dir = dir.canonicalize().doing("find", &dir)?;
-        let progress = Progress::read(&dir.join("progress.toml"))?;
-        Ok(Self { dir, elsewhere, progress })
+        Ok(Self { dir, elsewhere, progress: Progress::default() })
+    }
+
+    /// What was asked for, or the exercise that was begun last.
+    pub(crate) fn asked_or_current(&self, which: Option<Which>) -> Result<Which> {
+        which.or_else(|| self.progress.current().map(Which::One)).ok_or_else(|| {
+            Error::refused("find what was begun last", "", "nothing is begun yet").advise("cargo dive start")
+        })
+    }
+
+    /// The learner's answer, if there is one.
+    pub(crate) fn begun(&self, exercise: &Exercise) -> Result<PathBuf> {
+        let module = self.module(exercise);
+        if module.is_file() {
+            return Ok(module);
+        }
+        let error = Error::call("read", self.shown(&module).display(), Errno::ENOENT);
+        Err(error.advise(format!("cargo dive start {}", exercise.id)))
     }
 
     pub(crate) fn container(&self) -> PathBuf {
