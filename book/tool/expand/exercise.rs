@@ -1,0 +1,115 @@
+//! The card of an exercise: `{{#exercise 04.02}}`.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::{Tree, entries, escape, read};
+
+/// What `steps/NN-…/exercises/MM-…/exercise.toml` says that a page shows; it holds more, for the runner.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Exercise {
+    /// `04.02`; it is the name of the directories, and so not in the file.
+    #[serde(skip)]
+    pub id: String,
+    /// What is to be done, as a heading.
+    pub title: String,
+    /// How long it takes, as its author saw.
+    pub minutes: usize,
+    /// What it needs: `T0` to `T3`.
+    pub tier: Tier,
+}
+
+/// A privilege tier, by its number or by its name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Tier {
+    /// `1`
+    Number(u8),
+    /// `T1`
+    Name(String),
+}
+
+/// The exercises of a lesson (two digits), in their order.
+pub fn of_lesson(tree: &Tree, lesson: &str) -> Result<Vec<Exercise>, String> {
+    folders(tree, lesson).iter().map(|(id, folder)| load(id, folder)).collect()
+}
+
+/// Whether the tree has exercises at all.
+pub fn any(tree: &Tree) -> bool {
+    tree.lessons().iter().any(|lesson| lesson.join("exercises").is_dir())
+}
+
+/// The card, on a single line, and its minutes.
+pub fn card(tree: &Tree, id: &str) -> Result<(String, usize), String> {
+    let (lesson, number) = id.split_once('.').unwrap_or((id, ""));
+    if [lesson, number].iter().any(|part| part.len() != 2 || part.parse::<u8>().is_err()) {
+        return Err(format!("exercise: `{id}` is not like 04.02"));
+    }
+    let found = folders(tree, lesson).into_iter().find(|(found, _)| found == id);
+    let (id, folder) =
+        found.ok_or_else(|| format!("exercise: there is no steps/{lesson}-*/exercises/{number}-*"))?;
+    let exercise = load(&id, &folder)?;
+    let tier = exercise.tier.told();
+    let html = format!(
+        "<div class=\"exercise\" id=\"exercise-{id}\"><p><b>{id}</b> {} <span class=\"dim\">{} minutes; {tier}</span></p>\
+         <pre><kbd><span aria-hidden=\"true\">$ </span>cargo dive start {id}</kbd></pre></div>",
+        escape(&exercise.title),
+        exercise.minutes
+    );
+    Ok((html, exercise.minutes))
+}
+
+impl Tier {
+    fn told(&self) -> String {
+        let name = match self {
+            Self::Number(number) => format!("T{number}"),
+            Self::Name(name) => name.to_uppercase(),
+        };
+        match &*name {
+            "T0" => "needs nothing but a compiler".into(),
+            "T1" => "needs user namespaces".into(),
+            "T2" => "needs root and control groups".into(),
+            "T3" => "needs Docker, Podman or containerd".into(),
+            other => format!("needs {}", escape(other)),
+        }
+    }
+}
+
+fn folders(tree: &Tree, lesson: &str) -> Vec<(String, PathBuf)> {
+    let prefix = format!("{lesson}-");
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let lessons = tree.lessons().into_iter().filter(|path| name(path).starts_with(&prefix));
+    let folders = lessons.flat_map(|path| entries(&path.join("exercises"))).filter(|path| path.is_dir());
+    folders.map(|path| (format!("{lesson}.{}", name(&path).split('-').next().unwrap_or("")), path)).collect()
+}
+
+fn load(id: &str, folder: &std::path::Path) -> Result<Exercise, String> {
+    let text = read(&folder.join("exercise.toml")).map_err(|error| format!("exercise: {id}: {error}"))?;
+    let exercise: Exercise = toml::from_str(&text).map_err(|error| format!("exercise: {id}: {error}"))?;
+    Ok(Exercise { id: id.into(), ..exercise })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::planted::Planted;
+
+    #[test]
+    fn a_card_has_the_title_the_minutes_and_the_command() {
+        let planted = Planted::new();
+        let folder = "steps/04-pivot-root/exercises/02-detach/exercise.toml";
+        planted.file(folder, "title = \"Let go of <it>\"\nminutes = 15\ntier = \"T1\"\nneeds = []\n");
+        let (html, minutes) = card(&planted.tree, "04.02").unwrap();
+        assert_eq!(minutes, 15);
+        for part in ["Let go of &lt;it&gt;", "15 minutes; needs user namespaces", "cargo dive start 04.02"] {
+            assert!(html.contains(part), "{html}");
+        }
+        assert_eq!(of_lesson(&planted.tree, "04").unwrap().len(), 1);
+        planted.file(folder, "minutes = 15\ntier = 1\n");
+        assert!(card(&planted.tree, "04.02").unwrap_err().contains("title"));
+        for id in ["04.03", "05.02", "4.2", "04"] {
+            assert!(card(&planted.tree, id).is_err(), "{id}");
+        }
+    }
+}
