@@ -36,8 +36,11 @@ pub fn directives(line: &str) -> Vec<Directive<'_>> {
     found
 }
 
+/// A first word, and `key=value` pairs.
+type Named<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+
 /// The first word, and `key=value` pairs after it; a value with blanks stands in double quotes.
-pub fn named_words(words: &str) -> Result<(&str, Vec<(&str, &str)>), String> {
+pub fn named_words(words: &str) -> Result<Named<'_>, String> {
     let (first, mut rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
     let mut pairs = Vec::new();
     loop {

@@ -173,7 +173,7 @@ impl Shelf<'_> {
             };
             match include::include(self.tree, dir, one.words) {
                 _ if one.name != "include" => {
-                    self.fault(page, line.number, "in a block of code only include is known")
+                    self.fault(page, line.number, "in a block of code only include is known");
                 }
                 Err(what) => self.fault(page, line.number, what),
                 Ok(included) => {
