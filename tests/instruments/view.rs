@@ -34,7 +34,11 @@ pub(crate) fn cases() -> Vec<Case> {
         case("view: a directory that leaked into a container is named", &container, leaked_directory),
         case("view: a directory beside a chroot is outside of it", &with("unshare"), beside_a_chroot),
         case("view: a process without a container", &[], ordinary_process),
-        case("view: what an ordinary user may not read is said fact by fact", &[Need::User], out_of_sight),
+        case(
+            "view: what an ordinary user may not read is said fact by fact",
+            &[Need::StrangersInit],
+            out_of_sight,
+        ),
         case("view: a process that does not exist", &[], no_such_process),
         case("view: a zombie is called one", &[], zombie),
         case("view: a process that ends midway is an error, or whole", &with("unshare"), ends_midway),

@@ -18,6 +18,8 @@ pub(crate) enum Need {
     Namespaces,
     /// No new namespaces: neither root nor user namespaces are to be had.
     NoNamespaces,
+    /// A process 1 that belongs to somebody else, and so cannot be looked into.
+    StrangersInit,
     /// Control groups may be made.
     Cgroups,
     /// They may not.
@@ -39,6 +41,7 @@ impl Need {
             Self::User => !root,
             Self::Namespaces => root || namespaces(),
             Self::NoNamespaces => !root && !namespaces(),
+            Self::StrangersInit => !root && fs::read_link("/proc/1/ns/mnt").is_err(),
             Self::Cgroups => cgroups(),
             Self::NoCgroups => !cgroups(),
             Self::Program(name) => on_path(name),
@@ -51,6 +54,7 @@ impl Need {
             Self::User => "is for who is not root".into(),
             Self::Namespaces => "needs user namespaces, which this kernel forbids".into(),
             Self::NoNamespaces => "is for a kernel that forbids user namespaces".into(),
+            Self::StrangersInit => "needs a process 1 that is somebody else's".into(),
             Self::Cgroups => "needs a cgroup tree that may be written".into(),
             Self::NoCgroups => "is for who may make no control groups".into(),
             Self::Program(name) => format!("needs the program {name}"),

@@ -98,13 +98,10 @@ pub(crate) fn normalised(lab: &Lab, text: &str) -> String {
             Some(_) => "  cgroup             FLAVOUR",
             None => line,
         };
-        // One without time namespaces (before Linux 5.6, or built so) names none.
-        let line = match line.strip_prefix("  mnt:") {
-            Some(_) if !line.contains("  time:") => format!("{line}  time:HOST"),
-            _ => line.to_owned(),
-        };
-        // A kernel may be built without pressure stall information, and says so.
-        named_groups(&line).replace("not told by this kernel", "yes")
+        // A kernel may be built without pressure stall information, and says so; or without time namespaces.
+        let line = named_groups(line).replace("not told by this kernel", "yes");
+        let timeless = line.starts_with("  mnt:") && !line.contains("  time:");
+        if timeless { line + "  time:HOST" } else { line }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -129,16 +129,19 @@ fn cpu(duration: Duration) -> Loaded {
 /// Makes orphans that end, and counts those that nobody reaps. Their parent ends first, so each falls to the
 /// first process of the pid namespace; `reached` is the number of zombies a moment later.
 pub(crate) fn orphans(count: u32) -> Loaded {
-    let maker =
-        guest(["load", "orphan", &count.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-    let mut maker = match maker {
+    let mut maker = guest(["load", "orphan", &count.to_string()]);
+    maker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut maker = match maker.spawn() {
         Ok(maker) => maker,
         Err(error) => return Loaded { reached: 0, stopped_by: Some(error.to_string()) },
     };
-    // The orphans hold the reading end as their standard input: dropping ours ends them.
-    let leash = maker.stdin.take();
+    // The orphans hold the reading end as their standard input: dropping ours ends them. They hold the writing end
+    // of the other as their standard error: it ends when the last of them does.
+    let (leash, ending) = (maker.stdin.take(), maker.stderr.take());
     let made = maker.wait();
     drop(leash);
+    let _ = ending.map(|mut ending| ending.read_to_end(&mut Vec::new()));
+    // Between closing its files and being a zombie, or reaped, a process has a moment left.
     std::thread::sleep(Duration::from_millis(100));
     let zombies = Report::of_self().zombies.len() as u64;
     Loaded { reached: zombies, stopped_by: made.err().map(|error| error.to_string()) }

@@ -84,6 +84,11 @@ impl Error {
     }
 }
 
+/// What an exercise's stub returns: the function is the learner's to write.
+pub fn todo(exercise: &str) -> Error {
+    Error::refused("exercise", exercise, "is not written yet").advise(format!("cargo dive hint {exercise}"))
+}
+
 impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.doing)?;

@@ -21,7 +21,7 @@ pub mod scratch;
 pub mod term;
 pub mod tier;
 
-pub use error::{Doing, Error, Result};
+pub use error::{Doing, Error, Result, todo};
 pub use rootfs::Rootfs;
 pub use tier::Tier;
 

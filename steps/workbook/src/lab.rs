@@ -18,7 +18,7 @@ use std::process::{Command, ExitStatus};
 use clap::Args as ClapArgs;
 use kit::{Doing, Error, Result, Tier, scratch};
 use nix::errno::Errno;
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use tempfile::TempDir;
@@ -88,7 +88,8 @@ impl Lab {
         open_to(dir.path(), 0o755)?;
         let scratch = dir.path().join("tmp");
         let work = dir.path().join("work");
-        for (dir, mode) in [(&scratch, 0o1777), (&work, 0o777)] {
+        let bin = dir.path().join("bin");
+        for (dir, mode) in [(&scratch, 0o1777), (&work, 0o777), (&bin, 0o755)] {
             fs::create_dir(dir).doing("mkdir(2)", dir)?;
             open_to(dir, mode)?;
         }
@@ -100,6 +101,11 @@ impl Lab {
     /// A directory to work in; it goes with the lab.
     pub fn dir(&self) -> PathBuf {
         self.dir.path().join("work")
+    }
+
+    /// A directory for programs that everybody may execute.
+    pub fn bin(&self) -> PathBuf {
+        self.dir.path().join("bin")
     }
 
     /// The directory in which the steps that run here assemble their roots (`TMPDIR`).
@@ -121,7 +127,12 @@ impl Lab {
 
     /// Waits for orphans that have been killed: each takes a moment to end, and until then holds what it held.
     pub fn settle(&self) {
-        state::reap_the_dying();
+        state::reap_the_dying(None);
+    }
+
+    /// The same, but for one child that lives on.
+    pub fn settle_but(&self, child: u32) {
+        state::reap_the_dying(Some(child));
     }
 
     /// What is there that was not there before, a line each. Processes among it are ended and groups removed, so
@@ -137,9 +148,41 @@ impl Lab {
     /// Ends the lab. Errors name the leaks.
     pub fn leave(self) -> Result<()> {
         let leaks = self.leaks()?;
-        let path = self.dir.path().to_owned();
-        self.dir.close().doing("remove the lab's directory", &path)?;
+        self.remove()?;
         if leaks.is_empty() { Ok(()) } else { Err(Error::refused("leave the lab", "", leaks.join("; "))) }
+    }
+
+    /// Ends the lab with whatever is in it: leaks were expected.
+    pub fn clear(self) -> Result<()> {
+        self.leaks()?;
+        self.remove()
+    }
+
+    fn remove(self) -> Result<()> {
+        let path = self.dir.path().to_owned();
+        drop(self);
+        if path.exists() {
+            Err(Error::call("remove the lab's directory", path.display(), Errno::EBUSY))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A mount that leaked may lead out of the lab, to files that are not its own: it goes first. One that stays keeps the
+/// directory with it.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let below = || -> Vec<PathBuf> {
+            let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+            let targets = mountinfo.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+            targets.filter(|target| target.starts_with(self.dir.path())).collect()
+        };
+        for target in below().iter().rev() {
+            let _ = umount2(target, MntFlags::MNT_DETACH);
+        }
+        let mounted = !below().is_empty();
+        self.dir.disable_cleanup(mounted);
     }
 }
 

@@ -10,6 +10,7 @@ use kit::{Doing, Error, Result};
 pub mod attack;
 pub mod bench;
 pub mod doctor;
+pub mod exercise;
 pub mod lab;
 pub mod trace;
 pub mod view;

@@ -18,8 +18,10 @@ pub struct Difference {
     pub own_root: Fact<bool>,
     /// Whether it is in another cgroup, in any tree.
     pub own_cgroup: Fact<bool>,
-    /// Whether the reference has capabilities in effect that it has not.
+    /// Whether the reference has capabilities, in effect or in the bounding set, that it has not there.
     pub fewer_capabilities: bool,
+    /// Whether a security module knows it by another label than the reference.
+    pub own_label: Fact<bool>,
     /// The mounts that are not the same.
     pub mounts: Fact<MountChanges>,
     /// The open descriptors that lead out of what it can name.
@@ -33,12 +35,14 @@ impl Difference {
             let theirs = reference.namespaces.get(kind)?;
             Some((kind.clone(), both(namespace, theirs, |own, theirs| own != theirs)))
         };
-        let effective = |view: &View| view.capabilities.effective.mask;
+        let (own, theirs) = (&view.capabilities, &reference.capabilities);
+        let sets = [(&own.effective, &theirs.effective), (&own.bounding, &theirs.bounding)];
         Self {
             own_namespaces: view.namespaces.iter().filter_map(|(kind, it)| differs(kind, it)).collect(),
             own_root: both(&view.root, &reference.root, |own, theirs| own.identity != theirs.identity),
             own_cgroup: both(&view.cgroup, &reference.cgroup, |own, theirs| own.paths != theirs.paths),
-            fewer_capabilities: effective(reference) & !effective(view) != 0,
+            fewer_capabilities: sets.iter().any(|(own, theirs)| theirs.mask & !own.mask != 0),
+            own_label: both(&view.label, &reference.label, |own, theirs| own.is_some() && own != theirs),
             mounts: both(&view.mounts, &reference.mounts, |own, theirs| mounts::changes(own, theirs)),
             leaks: descriptors::leaks(view, reference),
         }

@@ -195,9 +195,9 @@ fn privileges(of: &Compared) -> Vec<Row> {
     let (mark, word) =
         if view.no_new_privs { (Mark::Own, "on: execve(2) grants nothing") } else { (Mark::Shared, "off") };
     rows.push(row("no_new_privs", mark, word));
-    rows.push(fact("label", &view.label, |label| match label {
-        None => (Mark::Plain, vec!["none".into()]),
-        Some(label) => (Mark::Plain, vec![label.clone()]),
+    rows.push(fact("label", &view.label, |label| {
+        let mark = ownership(Some(&of.difference.own_label)).0;
+        (mark, vec![label.clone().unwrap_or_else(|| "none".into())])
     }));
     rows
 }

@@ -155,12 +155,21 @@ fn whatever_is_unlike_the_reference_is_a_difference() {
     let same = Difference::between(&made_up(), &made_up());
     assert!(namespaces::KINDS.iter().all(|(kind, _)| !same.owns(kind)));
     assert_eq!((same.own_root.known(), same.own_cgroup.known()), (Some(&false), Some(&false)));
-    assert!(!same.fewer_capabilities);
+    assert!(!same.fewer_capabilities && same.own_label.known() == Some(&false));
 
     let other = Difference::between(&container(), &made_up());
     assert!(other.owns("mnt") && !other.owns("user") && !other.owns("time"));
     assert_eq!((other.own_root.known(), other.own_cgroup.known()), (Some(&true), Some(&true)));
+    assert_eq!(other.own_label.known(), Some(&true));
     assert!(other.fewer_capabilities && other.leaks.known().is_some_and(|leaks| leaks[0].way_out));
+}
+
+#[test]
+fn a_bounding_set_contains_though_the_reader_has_no_capability_either() {
+    let mut reader = made_up();
+    reader.capabilities.effective = capabilities::Set::of(0);
+    assert!(Difference::between(&container(), &reader).fewer_capabilities);
+    assert!(!Difference::between(&reader, &reader).fewer_capabilities);
 }
 
 #[test]

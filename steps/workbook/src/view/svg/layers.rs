@@ -207,7 +207,7 @@ fn privileges_content(canvas: &mut Canvas, area: Area, of: &Compared) -> usize {
     let pills = [
         ("seccomp", seccomp, view.seccomp.mode != 0),
         ("no_new_privs", nnp.to_owned(), view.no_new_privs),
-        ("label", label.clone(), label != "none" && !label.starts_with("unconfined")),
+        ("label", label, of.difference.own_label.known() == Some(&true)),
     ];
     let width = (area.width - 20) / 3;
     for (index, (name, words, own)) in pills.iter().enumerate() {
