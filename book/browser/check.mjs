@@ -253,7 +253,6 @@ async function main() {
         console.error('usage: node check.mjs BOOK [--shots FOLDER PAGE…] [--planted]');
         return 2;
     }
-    const profile = fs.mkdtempSync(path.join(os.tmpdir(), 'book-browser-'));
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
     const context = await browser.newContext({ reducedMotion: 'reduce', viewport: DESK });
     try {
@@ -283,7 +282,6 @@ async function main() {
         return faults.length ? 1 : 0;
     } finally {
         await browser.close();
-        fs.rmSync(profile, { recursive: true, force: true });
     }
 }
 

@@ -217,10 +217,13 @@ impl Shelf<'_> {
         Some(match one.name {
             "snap" => snap::figure(self.tree, one.words),
             "fig" => fig::figure(self.tree, one.words),
-            "exercise" => exercise::card(self.tree, one.words).map(|(html, minutes)| {
-                sheet.exercises += minutes;
-                html
-            }),
+            "exercise" | "exercises" => {
+                let cards = if one.name == "exercise" { exercise::card } else { exercise::cards };
+                cards(self.tree, one.words).map(|(html, minutes)| {
+                    sheet.exercises += minutes;
+                    html
+                })
+            }
             "predict" | "answer" | "/predict" => sheet.predict(one.name, line),
             "glossary" => Ok(GLOSSARY.into()),
             "syscalls" => Ok(INDEX.into()),

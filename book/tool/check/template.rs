@@ -31,7 +31,7 @@ const SECTIONS: [Section; 11] = [
     Section { heading: "The code", story: false, holds: Holds::Any(&["include"]) },
     Section { heading: "Break it", story: false, holds: Holds::Any(&["snap"]) },
     Section { heading: "What production adds", story: false, holds: Holds::Text },
-    Section { heading: "Exercises", story: false, holds: Holds::Any(&["exercise"]) },
+    Section { heading: "Exercises", story: false, holds: Holds::Any(&["exercise", "exercises"]) },
     Section { heading: "History and sources", story: true, holds: Holds::Text },
     Section { heading: "Recap", story: true, holds: Holds::Text },
 ];
@@ -98,7 +98,7 @@ fn missing(tree: &Tree, section: &Section, body: &[Line]) -> Option<String> {
             let any = body.iter().any(|line| line.text.starts_with("- "));
             (!any).then(|| "has no list".into())
         }
-        Holds::Any(["exercise"]) if !exercise::any(tree) => None,
+        Holds::Any(["exercise", ..]) if !exercise::any(tree) => None,
         Holds::Any(names) => {
             let holds = |line: &Line| {
                 let opens =
@@ -120,8 +120,12 @@ fn exercises(tree: &Tree, page: &Page, findings: &mut Vec<Finding>) {
         Ok(exercises) => exercises.into_iter().map(|exercise| exercise.id).collect::<Vec<_>>(),
         Err(what) => return findings.push(Finding::of(&page.name(), what)),
     };
-    let found = page.prose().flat_map(|line| directives(&line.text)).filter(|one| one.name == "exercise");
-    let found: Vec<_> = found.map(|one| one.words.to_owned()).collect();
+    let found = page.prose().flat_map(|line| directives(&line.text)).flat_map(|one| match one.name {
+        "exercise" => vec![one.words.to_owned()],
+        "exercises" if one.words == lesson => of_lesson.clone(),
+        _ => Vec::new(),
+    });
+    let found: Vec<_> = found.collect();
     if exercise::any(tree) && found != of_lesson {
         let what = format!("shows the exercises {found:?}; the lesson has {of_lesson:?}");
         findings.push(Finding::of(&page.name(), what));

@@ -1,4 +1,4 @@
-//! The card of an exercise: `{{#exercise 04.02}}`.
+//! The card of an exercise: `{{#exercise 04.02}}`; those of a lesson, in order: `{{#exercises 04}}`.
 
 use std::path::PathBuf;
 
@@ -38,6 +38,22 @@ pub fn of_lesson(tree: &Tree, lesson: &str) -> Result<Vec<Exercise>, String> {
 /// Whether the tree has exercises at all.
 pub fn any(tree: &Tree) -> bool {
     tree.lessons().iter().any(|lesson| lesson.join("exercises").is_dir())
+}
+
+/// The cards of all exercises of a lesson, and their minutes.
+pub fn cards(tree: &Tree, lesson: &str) -> Result<(String, usize), String> {
+    let folders = folders(tree, lesson);
+    if folders.is_empty() && any(tree) {
+        return Err(format!("exercises: lesson `{lesson}` has none"));
+    }
+    let (mut html, mut sum) = (String::new(), 0);
+    for (id, _) in folders {
+        let (card, minutes) = card(tree, &id)?;
+        html += &card;
+        html.push('\n');
+        sum += minutes;
+    }
+    Ok((html, sum))
 }
 
 /// The card, on a single line, and its minutes.
@@ -111,6 +127,8 @@ mod tests {
             assert!(html.contains(part), "{html}");
         }
         assert_eq!(of_lesson(&planted.tree, "04").unwrap().len(), 1);
+        assert_eq!(cards(&planted.tree, "04").unwrap(), (html + "\n", 15));
+        assert!(cards(&planted.tree, "05").unwrap_err().contains("has none"));
         planted.file(folder, "minutes = 15\ntier = 1\n");
         assert!(card(&planted.tree, "04.02").unwrap_err().contains("title"));
         for id in ["04.03", "05.02", "4.2", "04"] {
