@@ -73,7 +73,7 @@ pub fn check(tree: &Tree, page: &Page, findings: &mut Vec<Finding>) {
         rest = &rest[at + 1..];
     }
     if !is_story {
-        exercises(tree, page, findings);
+        of_its_lesson(tree, page, findings);
     }
 }
 
@@ -110,12 +110,17 @@ fn missing(tree: &Tree, section: &Section, body: &[Line]) -> Option<String> {
     }
 }
 
-/// Every exercise of the lesson has its card, in order.
-fn exercises(tree: &Tree, page: &Page, findings: &mut Vec<Finding>) {
+/// The lesson's own output is shown, and every one of its exercises has its card, in order.
+fn of_its_lesson(tree: &Tree, page: &Page, findings: &mut Vec<Finding>) {
     let Some(lesson) = &page.front.lesson else {
         findings.push(Finding::of(&page.name(), "is a lesson's page, and does not say which (`lesson: 04`)"));
         return;
     };
+    let own = format!("step-{lesson}.");
+    let mut shown = page.prose().flat_map(|line| directives(&line.text)).filter(|one| one.name == "snap");
+    if !shown.any(|one| one.words.starts_with(&own)) {
+        findings.push(Finding::of(&page.name(), format!("shows no snapshot of its own step ({own}…)")));
+    }
     let of_lesson = match exercise::of_lesson(tree, lesson) {
         Ok(exercises) => exercises.into_iter().map(|exercise| exercise.id).collect::<Vec<_>>(),
         Err(what) => return findings.push(Finding::of(&page.name(), what)),

@@ -124,6 +124,8 @@ fn a_section_that_is_missing_or_empty_is_caught() {
         ("{{#exercise 04.01}}", "{{#exercise 04.01}}\n\n{{#exercise 04.01}}", "the lesson has [\"04.01\"]"),
         ("Known.", "", "`## Recap` is empty"),
         ("lesson: 04\n", "", "does not say which"),
+        ("lesson: 04\n", "lesson: 03\n", "shows no snapshot of its own step (step-03.…)"),
+        ("Known.", "{{#schedule 09}}", "schedule: lesson 09 has no chapter"),
         ("# 04 The chapter", "04 The chapter", "has 0 titles"),
         ("{{/predict}}", "", "predict has no {{/predict}}"),
         ("{{#answer}}", "", "`/predict` does not belong here"),
