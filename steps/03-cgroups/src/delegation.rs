@@ -6,76 +6,108 @@
 //! systemd gives it with `Delegate=yes`, and then *we* are the process that sits in the way. So we step aside
 //! into a leaf, and come back when the container is gone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use kit::scratch::unique;
-use kit::{Doing, Result};
+use kit::scratch::{self, unique};
+use kit::{Doing, Error, Result};
 use nix::errno::Errno;
+use nix::fcntl::Flock;
 
 use crate::hierarchy::Hierarchy;
-
-/// How the name of a leaf ends.
-pub(crate) const LEAF: &str = ".leaf";
 
 /// What was handed down, and where we went for it.
 #[derive(Debug)]
 pub struct HandedDown {
     parent: PathBuf,
     controllers: Vec<String>,
-    leaf: Option<PathBuf>,
+    leaf: Option<Leaf>,
+}
+
+/// Where we are meanwhile. The lock says that we live.
+#[derive(Debug)]
+struct Leaf {
+    path: PathBuf,
+    _lock: Flock<File>,
 }
 
 /// Hands the wanted controllers down to the children of the group's parent directory; those that the tree
 /// does not have are left to whoever looks for their files. Errors: EACCES, EROFS, EBUSY.
 pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<HandedDown> {
-    let parent = hierarchy.parent().to_owned();
-    let mut handed = HandedDown { parent: parent.clone(), controllers: vec![], leaf: None };
-    let names = |file: &str| -> Vec<String> {
-        let text = fs::read_to_string(parent.join(file)).unwrap_or_default();
-        text.split_whitespace().map(str::to_owned).collect()
-    };
-    let (there, already) = (names("cgroup.controllers"), names("cgroup.subtree_control"));
-    for controller in there {
-        if !wanted.contains(&controller.as_str()) || already.contains(&controller) {
-            continue;
-        }
-        match control(&parent, '+', &controller) {
-            Err(error) if error.errno() == Some(Errno::EBUSY) && handed.leaf.is_none() => {
-                handed.leaf = Some(step_aside(&parent)?);
-                control(&parent, '+', &controller)?;
-            }
-            outcome => outcome?,
-        }
-        handed.controllers.push(controller);
+    let parent = hierarchy.parent();
+    let already = names(parent, "cgroup.subtree_control");
+    let mut missing = names(parent, "cgroup.controllers");
+    missing.retain(|name| wanted.contains(&name.as_str()) && !already.contains(name));
+
+    let mut handed = HandedDown { parent: parent.to_owned(), controllers: vec![], leaf: None };
+    // The root of the tree is the exception, and has no type.
+    let inner = parent.join("cgroup.type").exists();
+    if inner && !(missing.is_empty() && already.is_empty()) {
+        handed.clear_the_way(hierarchy)?;
     }
-    Ok(handed)
+    match missing.into_iter().try_for_each(|name| handed.hand(name)) {
+        Ok(()) => Ok(handed),
+        Err(error) => handed.take_back().and(Err(error)),
+    }
 }
 
 impl HandedDown {
+    /// Makes sure that nobody sits in the parent, before anything is handed down. Only for memory and io would
+    /// the kernel say EBUSY. It hands cpu and pids down nevertheless, for they can count threads: the children
+    /// become threaded groups, and no process can be born in one (EOPNOTSUPP).
+    fn clear_the_way(&mut self, hierarchy: &Hierarchy) -> Result<()> {
+        if hierarchy.own == self.parent {
+            self.leaf = Some(Leaf::step_aside(&self.parent)?);
+        }
+        if names(&self.parent, "cgroup.procs").is_empty() {
+            return Ok(());
+        }
+        self.return_from_leaf()?;
+        Err(Error::call("hand controllers down in the cgroup", self.parent.display(), Errno::EBUSY))
+    }
+
+    fn hand(&mut self, controller: String) -> Result<()> {
+        control(&self.parent, '+', &controller)?;
+        self.controllers.push(controller);
+        Ok(())
+    }
+
     /// Takes the controllers back and returns from the leaf, unless others have made groups there meanwhile.
-    pub(crate) fn take_back(self) -> Result<()> {
+    pub(crate) fn take_back(mut self) -> Result<()> {
         let groups = fs::read_dir(&self.parent).into_iter().flatten().flatten();
+        let leaf = self.leaf.as_ref().map(|leaf| &leaf.path);
         let others = groups
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-            .any(|entry| Some(entry.path()) != self.leaf);
+            .any(|entry| Some(&entry.path()) != leaf);
         if others {
             return Ok(());
         }
-        for controller in &self.controllers {
-            control(&self.parent, '-', controller)?;
-        }
-        let Some(leaf) = self.leaf else { return Ok(()) };
+        self.controllers.iter().try_for_each(|controller| control(&self.parent, '-', controller))?;
+        self.return_from_leaf()
+    }
+
+    fn return_from_leaf(&mut self) -> Result<()> {
+        let Some(leaf) = self.leaf.take() else { return Ok(()) };
         enter(&self.parent)?;
-        fs::remove_dir(&leaf).doing("rmdir(2) cgroup", &leaf)
+        fs::remove_dir(&leaf.path).doing("rmdir(2) cgroup", &leaf.path)
     }
 }
 
-fn step_aside(parent: &Path) -> Result<PathBuf> {
-    let leaf = parent.join(format!("{}{LEAF}", unique()));
-    fs::create_dir(&leaf).doing("mkdir(2) cgroup", &leaf)?;
-    enter(&leaf)?;
-    Ok(leaf)
+impl Leaf {
+    fn step_aside(parent: &Path) -> Result<Self> {
+        let path = parent.join(format!("{}.leaf", unique()));
+        fs::create_dir(&path).doing("mkdir(2) cgroup", &path)?;
+        let lock = scratch::lock(&path);
+        let lock = lock.ok_or_else(|| Error::refused("flock(2)", path.display(), "another has it"))?;
+        enter(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+}
+
+/// The words of a group's file; none if it cannot be read.
+fn names(group: &Path, file: &str) -> Vec<String> {
+    let text = fs::read_to_string(group.join(file)).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Moves this process.

@@ -15,8 +15,6 @@ use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
-use crate::delegation::LEAF;
-
 /// A killed process leaves its group when it is reaped, which may take a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -26,8 +24,7 @@ pub(crate) fn sweep(parent: &Path) {
     for group in children(parent) {
         let name = group.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let ours = group.metadata().is_ok_and(|dir| dir.uid() == geteuid().as_raw());
-        // A leaf holds a living process, its maker, and no lock.
-        if !name.starts_with(&prefix) || name.ends_with(LEAF) || !ours {
+        if !name.starts_with(&prefix) || !ours {
             continue;
         }
         let Some(_lock) = scratch::lock(&group) else { continue };
