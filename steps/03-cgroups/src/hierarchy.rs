@@ -109,9 +109,20 @@ impl Hierarchies {
 }
 
 impl Hierarchy {
-    /// Where a new group is made: at the top for those who may, else below our own group.
+    /// Where a new group is made: at the top for those who may, else below our own group. If others sit in that
+    /// too, as a shell does in a terminal's, the nearest group above will do in which nobody sits, if it is ours.
     pub fn parent(&self) -> &Path {
-        if access(&self.mount, AccessFlags::W_OK).is_ok() { &self.mount } else { &self.own }
+        let may = |dir: &&Path| access(*dir, AccessFlags::W_OK).is_ok();
+        if may(&self.mount.as_path()) {
+            return &self.mount;
+        }
+        let sitting =
+            |dir: &Path| fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default().lines().count();
+        if self.version == Version::V1 || sitting(&self.own) <= 1 {
+            return &self.own;
+        }
+        let above = self.own.ancestors().skip(1).take_while(|dir| dir.starts_with(&self.mount));
+        above.take_while(may).find(|dir| sitting(dir) == 0).unwrap_or(&self.own)
     }
 }
 
