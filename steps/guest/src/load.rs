@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use clap::Subcommand;
@@ -127,8 +128,9 @@ fn cpu(duration: Duration) -> Loaded {
 }
 
 /// Makes orphans that end, and counts those that nobody reaps. Their parent ends first, so each falls to the
-/// first process of the pid namespace; `reached` is the number of zombies a moment later.
+/// first process of the pid namespace; `reached` is the number of zombies a moment after they have ended.
 pub(crate) fn orphans(count: u32) -> Loaded {
+    let before = living();
     let maker =
         guest(["load", "orphan", &count.to_string()]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut maker = match maker {
@@ -139,9 +141,20 @@ pub(crate) fn orphans(count: u32) -> Loaded {
     let leash = maker.stdin.take();
     let made = maker.wait();
     drop(leash);
-    std::thread::sleep(Duration::from_millis(100));
+    let begun = Instant::now();
+    while living() > before && begun.elapsed() < Duration::from_secs(3) {
+        sleep(Duration::from_millis(5));
+    }
+    // Time for somebody to reap them.
+    sleep(Duration::from_millis(100));
     let zombies = Report::of_self().zombies.len() as u64;
     Loaded { reached: zombies, stopped_by: made.err().map(|error| error.to_string()) }
+}
+
+/// How many of the processes that are seen have not ended.
+fn living() -> usize {
+    let report = Report::of_self();
+    report.processes.saturating_sub(report.zombies.len())
 }
 
 fn leave(count: u32) -> Loaded {
