@@ -136,7 +136,7 @@ fn errors(lab: &Lab) -> Outcome {
         ["/process/cwd", "/process/env", "/linux/namespaces/1/type", "/mounts/0/options", "/linux/seccomp"];
     let mut text = String::new();
     for fault in faults().iter().filter(|fault| shown.contains(&fault.0)) {
-        text += &format!("{} = {}\n{}\n", fault.0, fault.1, refused(lab, fault)?.0.trim_end());
+        text += &format!("with {} = {}\n  {}\n", fault.0, fault.1, refused(lab, fault)?.0.trim_end());
         // The next change is of a valid configuration again.
         fs::remove_dir_all(lab.dir().join("bundle")).map_err(|error| error.to_string())?;
     }
