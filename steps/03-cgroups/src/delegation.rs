@@ -31,6 +31,7 @@ struct Leaf {
     _lock: Flock<File>,
 }
 
+// ANCHOR: hand_down
 /// Hands the wanted controllers down to the children of the group's parent directory; those that the tree
 /// does not have are left to whoever looks for their files. Errors: EACCES, EROFS, EBUSY.
 pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<HandedDown> {
@@ -50,6 +51,7 @@ pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<Handed
         Err(error) => handed.take_back().and(Err(error)),
     }
 }
+// ANCHOR_END: hand_down
 
 impl HandedDown {
     /// Makes sure that nobody sits in the parent, before anything is handed down. Only for memory and io would
