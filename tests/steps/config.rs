@@ -134,13 +134,14 @@ fn refused(lab: &Lab, (pointer, value, _): &Fault) -> Result<Told, String> {
 fn errors(lab: &Lab) -> Outcome {
     let shown =
         ["/process/cwd", "/process/env", "/linux/namespaces/1/type", "/mounts/0/options", "/linux/seccomp"];
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for fault in faults().iter().filter(|fault| shown.contains(&fault.0)) {
-        text += &format!("with {} = {}\n  {}\n", fault.0, fault.1, refused(lab, fault)?.0.trim_end());
+        lines.push(format!("with {} = {}", fault.0, fault.1));
+        lines.push(format!("  {}", refused(lab, fault)?.0.trim_end()));
         // The next change is of a valid configuration again.
         fs::remove_dir_all(lab.dir().join("bundle")).map_err(|error| error.to_string())?;
     }
-    snapshot("step-05.refused", "cargo run -p step-05 -- run --bundle bundle", &text);
+    snapshot("step-05.refused", "cargo run -p step-05 -- run --bundle bundle", &lines.join("\n"));
     Ok(())
 }
 
