@@ -153,8 +153,8 @@ fn pure_version_two(lab: &Lab) -> Outcome {
 /// Tries what a delegate may, and what not; prints a word for each that went as it should.
 const DELEGATE: &str = "
     [ $(id -u) != 0 ] && grep -q '^CapEff:.0*$' /proc/self/status && echo unprivileged
-    cd /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup) && echo at-home
-    mkdir leaf group && echo $$ > leaf/cgroup.procs && echo +memory +pids +cpu > cgroup.subtree_control && echo delegated
+    cd /sys/fs/cgroup$(cut -d: -f3 /proc/self/cgroup)/.. && [ -z \"$(cat cgroup.procs)\" ] && echo at-home
+    mkdir group && echo $$ > group/cgroup.procs && echo +memory +pids +cpu > cgroup.subtree_control && echo delegated
     echo 8388608 > group/memory.max && [ $(cat group/memory.max) = 8388608 ] && echo limited
     (echo 1 > ../cgroup.procs) 2>&1 | grep -q denied && (echo 1 > memory.max) 2>&1 | grep -q denied && echo confined
     touch $HOME/x && echo housed";
