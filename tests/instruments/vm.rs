@@ -242,6 +242,8 @@ fn killed(lab: &Lab) -> Outcome {
         }
         sleep(Duration::from_millis(20));
     }
+    // The keeper ends last, and until then holds the lock of the directory.
+    lab.lab().settle();
     let output = run(lab, &mut vm(lab, &["--", "true"]))?;
     expect(&output, 0, b"")?;
     let stderr = String::from_utf8_lossy(&output.stderr);
