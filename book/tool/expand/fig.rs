@@ -44,8 +44,10 @@ fn faults(svg: &str) -> Result<(), String> {
     if !head.starts_with("<svg") || !head.contains("viewBox=") {
         return Err("it must begin with <svg> and have a viewBox".into());
     }
-    if !head.contains("role=\"img\"") {
-        return Err("its <svg> needs role=\"img\"".into());
+    // What is in an image is not read out, so a drawing with links is a group.
+    let role = if svg.contains("<a ") { "role=\"group\"" } else { "role=\"img\"" };
+    if !head.contains(role) {
+        return Err(format!("its <svg> needs {role}: img, or group where it has links"));
     }
     if inside("title") < 2 {
         return Err("it needs a <title> that names it".into());
@@ -70,11 +72,15 @@ fn faults(svg: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Two figures of one page must not share an id: the second arrow would have the first one's head.
+/// Two figures of one page must not share an id: the second arrow would have the first one's head. A link to what is
+/// not in the drawing leads to the page around it, and stays as it is.
 fn own_ids(svg: &str, stem: &str) -> String {
+    let ids: Vec<_> = svg.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     let mut text = svg.to_owned();
-    for (before, prefix) in [(" id=\"", "fig-"), ("url(#", "fig-"), ("href=\"#", "fig-")] {
-        text = text.replace(before, &format!("{before}{prefix}{stem}-"));
+    for id in ids {
+        for (before, after) in [(" id=\"", "\""), ("url(#", ")"), ("href=\"#", "\"")] {
+            text = text.replace(&format!("{before}{id}{after}"), &format!("{before}fig-{stem}-{id}{after}"));
+        }
     }
     text
 }
@@ -96,6 +102,14 @@ mod tests {
         assert!(!html.contains('\n') && html.contains("<title>"), "{html}");
         assert!(html.contains("id=\"fig-tree-head\"") && html.contains("url(#fig-tree-head)"), "{html}");
         assert!(html.contains("<figcaption>The tree, before and after.</figcaption>"), "{html}");
+    }
+
+    #[test]
+    fn a_link_of_a_figure_leads_to_the_page_and_is_read_out() {
+        let linked = FIGURE.replace("<rect", "<a href=\"#story\"><text>1979</text></a><rect");
+        assert!(shown(&linked).unwrap_err().contains("role=\"group\""));
+        let html = shown(&linked.replace("role=\"img\"", "role=\"group\"")).unwrap();
+        assert!(html.contains("href=\"#story\"") && html.contains("url(#fig-tree-head)"), "{html}");
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! A kernel that allows everything: a machine of one's own for one command, thrown away afterwards.
 //!
-//! User-mode Linux is a kernel that runs as an ordinary process; QEMU emulates a whole computer, slower and
-//! more complete. Either boots with the host's file system as its root and a tmpfs over it, so that the
-//! checkout is there and cannot be damaged. This very program is the first process inside.
+//! User-mode Linux is a kernel that runs as an ordinary process. It boots with the host's file system as its root
+//! and a tmpfs over it, so that the checkout is there and cannot be damaged. This very program is the first
+//! process inside.
 //!
-//! - [`uml`] and [`qemu`]: what each of them needs, and how it is started
+//! - [`uml`]: what it needs, and how it is started
 //! - [`keeper`]: the process that ends all of it, whatever happens to us
 //! - [`frame`]: what host and machine say to each other; [`order`]: what shall be done inside
 //! - [`conversation`]: the host's side of it; [`inside`]: the machine's side
@@ -49,7 +49,7 @@ pub const INSIDE: &str = "vm-inside";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_STATUS)]
 pub struct Args {
-    /// The kernel: User-mode Linux, or a Debian kernel in QEMU. Without this: the first of them that is found
+    /// The kernel; User-mode Linux is the one there is so far
     #[arg(long, value_enum, value_name = "KERNEL")]
     with: Option<Kernel>,
     /// Run the command as an ordinary user, in a control group that is delegated to them: as you, or as uid 1000
@@ -160,7 +160,7 @@ fn cache() -> Option<PathBuf> {
 /// A program by its name, in PATH, in the usual folders, or unpacked in the cache.
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/bin", "/usr/lib/qemu", "/usr/libexec"].map(PathBuf::from);
+    let usual = ["/usr/bin", "/usr/libexec"].map(PathBuf::from);
     let unpacked = cache().map(|cache| cache.join("usr/bin"));
     let folders = std::env::split_paths(&path).chain(usual).chain(unpacked);
     folders
