@@ -1,0 +1,17 @@
+// hint: asks-in-return
+//! All three, and the price is paid after the purchase.
+
+use std::fs;
+
+use kit::{Doing, Result};
+use nix::unistd::Pid;
+
+pub fn write_maps(pid: Pid, uid: u32, gid: u32) -> Result<()> {
+    write(pid, "uid_map", &format!("0 {uid} 1"))?;
+    write(pid, "gid_map", &format!("0 {gid} 1"))?;
+    write(pid, "setgroups", "deny")
+}
+
+fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
+    fs::write(format!("/proc/{pid}/{file}"), text).doing("write", file)
+}
