@@ -12,7 +12,7 @@
         toggle.addEventListener('keydown', event => {
             if (event.key === 'Enter' || event.key === ' ') {
                 event.preventDefault();
-                box.click();
+                toggle.click();
             }
         });
         box.addEventListener('change', tell);

@@ -36,8 +36,8 @@ pub fn directives(line: &str) -> Vec<Directive<'_>> {
     found
 }
 
-/// A first word, and `key=value` pairs.
-type Named<'a> = (&'a str, Vec<(&'a str, &'a str)>);
+/// The first word of a directive, and the named ones.
+type Named<'words> = (&'words str, Vec<(&'words str, &'words str)>);
 
 /// The first word, and `key=value` pairs after it; a value with blanks stands in double quotes.
 pub fn named_words(words: &str) -> Result<Named<'_>, String> {

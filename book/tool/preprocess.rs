@@ -15,6 +15,7 @@ use mdbook_preprocessor::{Preprocessor, PreprocessorContext};
 use crate::directive::{Directive, directives};
 use crate::expand::glossary::Glossary;
 use crate::expand::manual::Reference;
+use crate::expand::minutes::Time;
 use crate::expand::{Uses, exercise, fig, include, manual, minutes, snap};
 use crate::page::{Kind, Line, Page, Template};
 use crate::{Finding, Tree};
@@ -68,23 +69,14 @@ pub fn expand(tree: &Tree, book: &mut Book) -> Vec<Finding> {
         glossary_page: holder("glossary"),
         said: BTreeMap::new(),
         terms: BTreeMap::new(),
+        times: BTreeMap::new(),
         findings,
     };
     let mut texts = BTreeMap::new();
     for (page, title) in &pages {
         texts.insert(page.path.clone(), shelf.page(page, title));
     }
-    let called = manual::called(tree);
-    for (page, _) in &pages {
-        let Some(text) = texts.get_mut(&page.path) else { continue };
-        if text.contains(GLOSSARY) {
-            let glossary = shelf.glossary.page(page, &shelf.terms);
-            *text = text.replace(GLOSSARY, &shelf.inline_all(page, &glossary));
-        }
-        if text.contains(INDEX) {
-            *text = text.replace(INDEX, &manual::index(page, &shelf.said, &called));
-        }
-    }
+    shelf.generate(&pages, &mut texts);
     book.for_each_chapter_mut(|chapter| {
         if let Some(text) = chapter.path.as_ref().and_then(|path| texts.remove(path)) {
             chapter.content = text;
@@ -99,6 +91,7 @@ pub fn expand(tree: &Tree, book: &mut Book) -> Vec<Finding> {
 /// What stands for the generated parts until the second pass.
 const GLOSSARY: &str = "<!-- the glossary -->";
 const INDEX: &str = "<!-- the index of system calls -->";
+const SCHEDULE: &str = "<!-- the schedule of ";
 
 /// What the pages share while they are expanded.
 struct Shelf<'tree> {
@@ -107,6 +100,7 @@ struct Shelf<'tree> {
     glossary_page: Option<PathBuf>,
     said: BTreeMap<Reference, Uses>,
     terms: BTreeMap<String, Uses>,
+    times: BTreeMap<String, Time>,
     findings: Vec<Finding>,
 }
 
@@ -147,6 +141,11 @@ impl Shelf<'_> {
         }
         if let Some(Predict::Asked(line) | Predict::Answered(line)) = sheet.predict {
             self.fault(page, line, "predict has no {{/predict}}");
+        }
+        if let Some(lesson) = &page.front.lesson {
+            let (path, title, exercises) = (page.path.clone(), title.to_owned(), sheet.exercises);
+            let read = minutes::to_read(minutes::words(page));
+            self.times.insert(lesson.clone(), Time { page: path, title, read, exercises });
         }
         match glance {
             Some(at) => sheet.text.insert_str(at, &at_a_glance(page, sheet.exercises)),
@@ -217,13 +216,17 @@ impl Shelf<'_> {
         Some(match one.name {
             "snap" => snap::figure(self.tree, one.words),
             "fig" => fig::figure(self.tree, one.words),
-            "exercise" => exercise::card(self.tree, one.words).map(|(html, minutes)| {
-                sheet.exercises += minutes;
-                html
-            }),
+            "exercise" | "exercises" => {
+                let cards = if one.name == "exercise" { exercise::card } else { exercise::cards };
+                cards(self.tree, one.words).map(|(html, minutes)| {
+                    sheet.exercises += minutes;
+                    html
+                })
+            }
             "predict" | "answer" | "/predict" => sheet.predict(one.name, line),
             "glossary" => Ok(GLOSSARY.into()),
             "syscalls" => Ok(INDEX.into()),
+            "schedule" => Ok(format!("{SCHEDULE}{} -->", one.words)),
             "include" => Err("include belongs into a block of code".into()),
             _ => return None,
         })
@@ -256,6 +259,33 @@ impl Shelf<'_> {
         self.glossary.link(words, &way, false)?;
         let first = note(&mut self.terms, name.to_owned(), page, title);
         self.glossary.link(words, &way, first).map(|(html, _)| html)
+    }
+
+    /// The second pass. The glossary comes first, for its definitions name pages of the manual.
+    fn generate(&mut self, pages: &[(Page, String)], texts: &mut BTreeMap<PathBuf, String>) {
+        for (page, _) in pages {
+            let Some(text) = texts.get_mut(&page.path) else { continue };
+            if text.contains(GLOSSARY) {
+                let glossary = self.glossary.page(page, &self.terms);
+                *text = text.replace(GLOSSARY, &self.inline_all(page, &glossary));
+            }
+            while let Some((before, after)) = text.split_once(SCHEDULE) {
+                let (lessons, after) = after.split_once(" -->").unwrap_or((after, ""));
+                let table = minutes::schedule(page, lessons, &self.times);
+                let replaced = format!("{before}{}{after}", table.as_deref().unwrap_or(""));
+                if let Err(what) = table {
+                    self.findings.push(Finding::of(&page.name(), what));
+                }
+                *text = replaced;
+            }
+        }
+        let called = manual::called(self.tree);
+        let chapters = self.times.iter().map(|(lesson, time)| (lesson.clone(), time.page.clone())).collect();
+        for (page, _) in pages {
+            if let Some(text) = texts.get_mut(&page.path).filter(|text| text.contains(INDEX)) {
+                *text = text.replace(INDEX, &manual::index(page, &self.said, &called, &chapters));
+            }
+        }
     }
 
     /// The definitions of the glossary may name pages of the manual.

@@ -12,6 +12,7 @@ use super::inode;
 use super::mount::{Change, Extent, Propagation};
 use crate::error::{Doing, Error, Kind, Result};
 
+// ANCHOR: pivot_into
 /// Makes a directory, by descriptor, the root of the mount namespace and of the caller, and lets go of the old one.
 ///
 /// It has to be the root of a mount, attached, and neither it nor what it hangs on may be shared: EINVAL. Further
@@ -41,3 +42,4 @@ pub fn pivot_into(root: BorrowedFd<'_>) -> Result<()> {
         Err(Error::refused(Kind::System, "pivot_root(2)", root, "the root is another directory afterwards"))
     }
 }
+// ANCHOR_END: pivot_into

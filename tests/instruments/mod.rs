@@ -3,9 +3,12 @@
 use crate::kit::Case;
 
 mod doctor;
+mod exercises;
 mod trace;
 mod view;
+mod vm;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [doctor::cases(), trace::cases(), view::cases()].into_iter().flatten().collect()
+    let instruments = [doctor::cases(), exercises::cases(), trace::cases(), view::cases(), vm::cases()];
+    instruments.into_iter().flatten().collect()
 }

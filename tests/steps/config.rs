@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::snapshots::snapshot;
 use super::step::{new_bundle, write_config};
 use crate::kit::{Case, Lab, Outcome, case};
 
@@ -67,6 +68,7 @@ pub(crate) fn cases() -> Vec<Case> {
             case(name, &[], move |lab| refuses(lab, &fault))
         })
         .collect();
+    cases.push(case("step-05: the screen of errors that name the field", &[], errors));
     cases.push(case("step-05: config.json that is no JSON", &[], |lab| {
         broken(lab, |path| fs::write(path, "{ \"ociVersion\": "))?.says_all(&[
             "config.json",
@@ -109,7 +111,11 @@ impl Told {
     }
 }
 
-fn refuses(lab: &Lab, (pointer, value, words): &Fault) -> Outcome {
+fn refuses(lab: &Lab, fault: &Fault) -> Outcome {
+    refused(lab, fault)?.says_all(fault.2)
+}
+
+fn refused(lab: &Lab, (pointer, value, _): &Fault) -> Result<Told, String> {
     let dir = lab.dir().join("bundle");
     let mut config = new_bundle(lab, &dir)?;
     let (parent, key) = pointer.rsplit_once('/').ok_or("no pointer")?;
@@ -121,7 +127,22 @@ fn refuses(lab: &Lab, (pointer, value, words): &Fault) -> Outcome {
     }
     write_config(&dir, &config)?;
     let ran = lab.run("step-05", &["run", "--bundle", &dir.display().to_string()])?.ended_with(125)?;
-    Told(ran.stderr).says_all(words)
+    Ok(Told(ran.stderr))
+}
+
+/// Some of the errors, as the book shows them: what was changed, and what the step says.
+fn errors(lab: &Lab) -> Outcome {
+    let shown =
+        ["/process/cwd", "/process/env", "/linux/namespaces/1/type", "/mounts/0/options", "/linux/seccomp"];
+    let mut lines = Vec::new();
+    for fault in faults().iter().filter(|fault| shown.contains(&fault.0)) {
+        lines.push(format!("with {} = {}", fault.0, fault.1));
+        lines.push(format!("  {}", refused(lab, fault)?.0.trim_end()));
+        // The next change is of a valid configuration again.
+        fs::remove_dir_all(lab.dir().join("bundle")).map_err(|error| error.to_string())?;
+    }
+    snapshot("step-05.refused", "cargo run -p step-05 -- run --bundle bundle", &lines.join("\n"));
+    Ok(())
 }
 
 /// A bundle whose config.json is made by `make`.

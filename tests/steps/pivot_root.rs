@@ -7,6 +7,15 @@ use crate::kit::Need;
 
 pub(crate) fn behaviours() -> Vec<Behaviour> {
     vec![
+        // The host's mounts are all there, and A1 reaches them: chapter 04 asks why none of them is told.
+        since(2, "in a chroot mountinfo tells of nothing above the root", |lab, step| {
+            let report = step.report(lab)?;
+            let told = |target: &str| target == "/proc" || target.starts_with("/proc/");
+            assert!(report.mounts.iter().all(|mount| told(&mount.target)), "{:?}", report.mounts);
+            assert!(!report.mounts.is_empty());
+            Ok(())
+        })
+        .until(3),
         since(4, "sees no mount of the host's", |lab, step| {
             let report = step.report(lab)?;
             let mounts: Vec<_> = report.mounts.iter().map(|mount| mount.target.as_str()).collect();

@@ -1,4 +1,4 @@
-//! The card of an exercise: `{{#exercise 04.02}}`.
+//! The card of an exercise: `{{#exercise 04.02}}`; those of a lesson, in order: `{{#exercises 04}}`.
 
 use std::path::PathBuf;
 
@@ -40,11 +40,33 @@ pub fn any(tree: &Tree) -> bool {
     tree.lessons().iter().any(|lesson| lesson.join("exercises").is_dir())
 }
 
+/// The cards of all exercises of a lesson, and their minutes.
+pub fn cards(tree: &Tree, lesson: &str) -> Result<(String, usize), String> {
+    let folders = folders(tree, lesson);
+    if folders.is_empty() && any(tree) {
+        return Err(format!("exercises: lesson `{lesson}` has none"));
+    }
+    let (mut html, mut sum) = (String::new(), 0);
+    for (id, _) in folders {
+        let (card, minutes) = card(tree, &id)?;
+        html += &card;
+        html.push('\n');
+        sum += minutes;
+    }
+    Ok((html, sum))
+}
+
 /// The card, on a single line, and its minutes.
 pub fn card(tree: &Tree, id: &str) -> Result<(String, usize), String> {
     let (lesson, number) = id.split_once('.').unwrap_or((id, ""));
     if [lesson, number].iter().any(|part| part.len() != 2 || part.parse::<u8>().is_err()) {
         return Err(format!("exercise: `{id}` is not like 04.02"));
+    }
+    let command =
+        format!("<pre><kbd><span aria-hidden=\"true\">$ </span>cargo dive start {id}</kbd></pre></div>");
+    if !any(tree) {
+        // A tree without a single exercise is one whose exercises are being written; `check` says that it skips them.
+        return Ok((format!("<div class=\"exercise\" id=\"exercise-{id}\"><p><b>{id}</b></p> {command}"), 0));
     }
     let found = folders(tree, lesson).into_iter().find(|(found, _)| found == id);
     let (id, folder) =
@@ -52,8 +74,7 @@ pub fn card(tree: &Tree, id: &str) -> Result<(String, usize), String> {
     let exercise = load(&id, &folder)?;
     let tier = exercise.tier.told();
     let html = format!(
-        "<div class=\"exercise\" id=\"exercise-{id}\"><p><b>{id}</b> {} <span class=\"dim\">{} minutes; {tier}</span></p>\
-         <pre><kbd><span aria-hidden=\"true\">$ </span>cargo dive start {id}</kbd></pre></div>",
+        "<div class=\"exercise\" id=\"exercise-{id}\"><p><b>{id}</b> {} <span class=\"dim\">{} minutes; {tier}</span></p> {command}",
         escape(&exercise.title),
         exercise.minutes
     );
@@ -106,6 +127,8 @@ mod tests {
             assert!(html.contains(part), "{html}");
         }
         assert_eq!(of_lesson(&planted.tree, "04").unwrap().len(), 1);
+        assert_eq!(cards(&planted.tree, "04").unwrap(), (html + "\n", 15));
+        assert!(cards(&planted.tree, "05").unwrap_err().contains("has none"));
         planted.file(folder, "minutes = 15\ntier = 1\n");
         assert!(card(&planted.tree, "04.02").unwrap_err().contains("title"));
         for id in ["04.03", "05.02", "4.2", "04"] {

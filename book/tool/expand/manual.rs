@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use crate::page::Page;
 use crate::{Tree, files, read};
@@ -82,11 +83,13 @@ fn in_strings(line: &str) -> Vec<Reference> {
     first.filter(|reference| reference.section == 2).collect()
 }
 
-/// The generated page: each call with the chapters and lessons that use it, then the rest of the manual.
+/// The generated page: each call with the chapters and lessons that use it, then the rest of the manual. `chapters`
+/// tells the page of each lesson.
 pub fn index(
     page: &Page,
     said: &BTreeMap<Reference, Uses>,
     called: &BTreeMap<Reference, Vec<String>>,
+    chapters: &BTreeMap<String, PathBuf>,
 ) -> String {
     let nothing = (Uses::new(), Vec::new());
     let mut all: BTreeMap<&Reference, (&Uses, &Vec<String>)> = BTreeMap::new();
@@ -98,7 +101,11 @@ pub fn index(
     }
     let mut text = String::from("| call | in the book | in the code |\n|---|---|---|\n");
     for (reference, (uses, lessons)) in all.iter().filter(|(reference, _)| reference.section == 2) {
-        let lessons = lessons.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let lesson = |name: &String| match chapters.get(&name[..2]) {
+            Some(path) => format!("[{name}]({})", page.way_to(path)),
+            None => name.clone(),
+        };
+        let lessons = lessons.iter().map(lesson).collect::<Vec<_>>().join(", ");
         let uses = links(uses, page, &reference.id());
         let _ = writeln!(text, "| {} | {uses} | {lessons} |", reference.link(false));
     }

@@ -1,5 +1,9 @@
 //! How long a page takes: its words at a reader's pace, and its exercises as their authors count them.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
 use crate::page::{Kind, Page};
 
 /// Words a minute. Prose about system calls is read slower than a novel.
@@ -10,6 +14,35 @@ pub fn words(page: &Page) -> usize {
     let footnote = |text: &str| text.starts_with("[^");
     let prose = page.lines.iter().filter(|line| line.kind == Kind::Prose && !footnote(&line.text));
     prose.map(|line| bare(&line.text).split_whitespace().filter(|word| is_word(word)).count()).sum()
+}
+
+/// How long the chapter of a lesson takes.
+#[derive(Clone, Debug)]
+pub struct Time {
+    /// Its page, below `book/src`.
+    pub page: PathBuf,
+    /// Its title.
+    pub title: String,
+    /// Minutes to read it.
+    pub read: usize,
+    /// Minutes of its exercises.
+    pub exercises: usize,
+}
+
+/// `{{#schedule 00 01 04}}`: a table of these lessons' chapters and minutes, with their sum. Which lessons make half a
+/// day is an instructor's to say, and what they add up to is not.
+pub fn schedule(page: &Page, lessons: &str, times: &BTreeMap<String, Time>) -> Result<String, String> {
+    let mut text = String::from("| chapter | to read | exercises | minutes |\n|---|---|---|---|\n");
+    let mut sum = 0;
+    for lesson in lessons.split_whitespace() {
+        let time = times.get(lesson).ok_or_else(|| format!("schedule: lesson {lesson} has no chapter"))?;
+        let (read, exercises) = (time.read, time.exercises);
+        sum += read + exercises;
+        let link = format!("[{}]({})", time.title, page.way_to(&time.page));
+        let _ = writeln!(text, "| {link} | {read} | {exercises} | {} |", read + exercises);
+    }
+    let _ = writeln!(text, "| **together** | | | **{} h {:02} min** |", sum / 60, sum % 60);
+    if sum == 0 { Err("schedule: it names no lesson".into()) } else { Ok(text) }
 }
 
 /// Minutes to read that many words; never none.
@@ -58,6 +91,15 @@ mod tests {
                     {{#term a|seven}}\n\n{{#snap step-04.root}}\n```rust\nnot this\n```\n[^a]: nor this\n";
         let page = Page::parse(Path::new("a.md"), text, &mut Vec::new());
         assert_eq!(words(&page), 2 + 7);
+        let time = Time { page: "runs/04.md".into(), title: "04".into(), read: 10, exercises: 65 };
+        let times = BTreeMap::from([("04".to_owned(), time)]);
+        let table = schedule(&page, "04 04", &times).unwrap();
+        assert!(
+            table.contains("| [04](runs/04.md) | 10 | 65 | 75 |") && table.contains("**2 h 30 min**"),
+            "{table}"
+        );
+        assert!(schedule(&page, "05", &times).unwrap_err().contains("lesson 05 has no chapter"));
+        assert!(schedule(&page, "", &times).is_err());
         assert_eq!((to_read(0), to_read(180), to_read(181)), (1, 1, 2));
     }
 }

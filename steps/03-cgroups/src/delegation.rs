@@ -16,6 +16,9 @@ use nix::fcntl::Flock;
 
 use crate::hierarchy::Hierarchy;
 
+/// How the name of a leaf ends.
+pub(crate) const LEAF: &str = ".leaf";
+
 /// What was handed down, and where we went for it.
 #[derive(Debug)]
 pub struct HandedDown {
@@ -31,6 +34,7 @@ struct Leaf {
     _lock: Flock<File>,
 }
 
+// ANCHOR: hand_down
 /// Hands the wanted controllers down to the children of the group's parent directory; those that the tree
 /// does not have are left to whoever looks for their files. Errors: EACCES, EROFS, EBUSY.
 pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<HandedDown> {
@@ -50,6 +54,7 @@ pub(crate) fn hand_down(hierarchy: &Hierarchy, wanted: &[&str]) -> Result<Handed
         Err(error) => handed.take_back().and(Err(error)),
     }
 }
+// ANCHOR_END: hand_down
 
 impl HandedDown {
     /// Makes sure that nobody sits in the parent, before anything is handed down. Only for memory and io would
@@ -72,7 +77,8 @@ impl HandedDown {
         Ok(())
     }
 
-    /// Takes the controllers back and returns from the leaf, unless others have made groups there meanwhile.
+    /// Takes the controllers back and returns from the leaf, unless others have made groups there meanwhile: then
+    /// we stay in the leaf, and it stays locked, until this process ends.
     pub(crate) fn take_back(mut self) -> Result<()> {
         let groups = fs::read_dir(&self.parent).into_iter().flatten().flatten();
         let leaf = self.leaf.as_ref().map(|leaf| &leaf.path);
@@ -80,6 +86,7 @@ impl HandedDown {
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .any(|entry| Some(&entry.path()) != leaf);
         if others {
+            let _ = Box::leak(Box::new(self.leaf));
             return Ok(());
         }
         self.controllers.iter().try_for_each(|controller| control(&self.parent, '-', controller))?;
@@ -95,7 +102,7 @@ impl HandedDown {
 
 impl Leaf {
     fn step_aside(parent: &Path) -> Result<Self> {
-        let path = parent.join(format!("{}.leaf", unique()));
+        let path = parent.join(format!("{}{LEAF}", unique()));
         fs::create_dir(&path).doing("mkdir(2) cgroup", &path)?;
         let lock = scratch::lock(&path);
         let lock = lock.ok_or_else(|| Error::refused("flock(2)", path.display(), "another has it"))?;

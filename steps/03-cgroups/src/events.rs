@@ -43,16 +43,20 @@ impl Cgroup {
     }
 }
 
+// ANCHOR: value
 /// The number behind a key at the beginning of a line.
 pub fn value(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
+// ANCHOR_END: value
 
+// ANCHOR: pressure
 /// `total` of the line `some`: at least one task waited.
 pub fn pressure(text: &str) -> Option<u64> {
     let some = text.lines().find(|line| line.starts_with("some "))?;
     some.split(' ').find_map(|field| field.strip_prefix("total=")?.parse().ok())
 }
+// ANCHOR_END: pressure
 
 /// What happened, in words; nothing if nothing did.
 impl Display for Events {

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use kit::{Doing, Error, Result};
 use nix::unistd::{AccessFlags, access};
 
+use crate::delegation::LEAF;
+
 /// The version of a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -110,7 +112,8 @@ impl Hierarchies {
 
 impl Hierarchy {
     /// Where a new group is made: at the top for those who may, else below our own group. If others sit in that
-    /// too, as a shell does in a terminal's, the nearest group above will do in which nobody sits, if it is ours.
+    /// too, as a shell does in a terminal's, the nearest group above will do in which nobody sits, if it is ours;
+    /// and beside the leaf into which we have stepped aside.
     pub fn parent(&self) -> &Path {
         let may = |dir: &&Path| access(*dir, AccessFlags::W_OK).is_ok();
         if may(&self.mount.as_path()) {
@@ -118,7 +121,8 @@ impl Hierarchy {
         }
         let sitting =
             |dir: &Path| fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default().lines().count();
-        if self.version == Version::V1 || sitting(&self.own) <= 1 {
+        let in_leaf = self.own.to_string_lossy().ends_with(LEAF);
+        if self.version == Version::V1 || sitting(&self.own) <= 1 && !in_leaf {
             return &self.own;
         }
         let above = self.own.ancestors().skip(1).take_while(|dir| dir.starts_with(&self.mount));

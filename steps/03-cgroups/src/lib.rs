@@ -140,20 +140,24 @@ impl Cgroup {
         self.group(controller).map(|group| group.path.join(file)).ok_or_else(missing)
     }
 
+    // ANCHOR: birthplace
     /// Where clone3(2) shall have the child born: the directory in the version 2 tree, if there is one.
     pub fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         self.unified().map(|group| group.lock.as_fd())
     }
+    // ANCHOR_END: birthplace
 
     fn unified(&self) -> Option<&Group> {
         self.groups.iter().find(|group| group.hierarchy.version == Version::V2)
     }
 
+    // ANCHOR: enter
     /// Moves the caller into the trees of version 1; in that of version 2 it was born. For init, before it
     /// does anything that should count.
     pub fn enter(&self) -> Result<()> {
         self.groups.iter().filter_map(|group| group.tasks.as_ref()).try_for_each(v1::enter)
     }
+    // ANCHOR_END: enter
 
     /// Its directories, one a tree.
     pub fn groups(&self) -> &[Group] {

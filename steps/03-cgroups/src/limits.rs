@@ -53,6 +53,7 @@ impl Limits {
         self.v2().is_empty()
     }
 
+    // ANCHOR: v2
     /// The files of version 2, in the order in which they are written.
     pub fn v2(&self) -> Vec<Setting> {
         let mut settings = Vec::new();
@@ -75,6 +76,7 @@ impl Limits {
         }
         settings
     }
+    // ANCHOR_END: v2
 }
 
 /// The period of the CPU limit, in microseconds: the kernel's default.
@@ -110,10 +112,12 @@ impl Cpus {
         quota.checked_mul(1000)?.checked_div(period).map(Self)
     }
 
+    // ANCHOR: quota
     /// Microseconds of CPU time in each [`PERIOD`]. The kernel refuses less than a millisecond.
     pub fn quota(self) -> u64 {
         (self.0 * (PERIOD / 1000)).max(1000)
     }
+    // ANCHOR_END: quota
 }
 
 impl FromStr for Cpus {

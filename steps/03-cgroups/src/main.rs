@@ -59,6 +59,7 @@ fn run_command(limits: &Limits, run: &cli::Run) -> Result<u8> {
     outcome
 }
 
+// ANCHOR: container
 /// The container so far.
 fn container(root: &Path, cgroup: &Cgroup, program: &Program) -> Result<u8> {
     let tier = Tier::of_self();
@@ -88,3 +89,4 @@ fn container(root: &Path, cgroup: &Cgroup, program: &Program) -> Result<u8> {
     }
     init.release_and_wait()
 }
+// ANCHOR_END: container

@@ -41,6 +41,7 @@ pub fn mount_dev(root: &Path) -> Result<()> {
     tmpfs(&make_dir(dev.join("shm"))?, MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, "mode=1777,size=64m")
 }
 
+// ANCHOR: populate
 /// Puts the nodes and the links into an empty /dev.
 ///
 /// The nodes are the host's, bound onto empty files: mknod(2) is refused in a user namespace, and a node made
@@ -60,6 +61,7 @@ pub fn populate(dev: &Path) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: populate
 
 fn make_dir(path: PathBuf) -> Result<PathBuf> {
     fs::create_dir(&path).doing("mkdir(2)", &path).map(|()| path)

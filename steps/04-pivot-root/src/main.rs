@@ -82,6 +82,7 @@ fn container(root: &Path, cgroup: Option<&Cgroup>, program: &Program) -> Result<
         if tier == Tier::User {
             ids::become_root(gate)?;
         }
+        // ANCHOR: init
         sethostname("step-04").doing("sethostname(2)", "step-04")?;
         mounts::make_private()?;
         bind_to_itself(root)?;
@@ -94,6 +95,7 @@ fn container(root: &Path, cgroup: Option<&Cgroup>, program: &Program) -> Result<
         dev::mount_dev(root)?;
         pivot_into(root)?;
         exec(program)
+        // ANCHOR_END: init
     })?;
     if tier == Tier::User {
         Maps::me_as_root().write_for(init.pid(), tier)?;

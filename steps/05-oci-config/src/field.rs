@@ -42,11 +42,13 @@ impl<'a> Field<'a> {
         Ok(object.get(key).map(|value| Self { path, value, read: self.read }))
     }
 
+    // ANCHOR: need
     /// A member that must be there.
     pub fn need(&self, key: &str) -> Result<Self> {
         let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
         self.get(key)?.ok_or_else(|| refused(&path, "is required, and absent"))
     }
+    // ANCHOR_END: need
 
     /// The elements of a list.
     pub fn list(&self) -> Result<Vec<Self>> {

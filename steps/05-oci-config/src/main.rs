@@ -114,6 +114,7 @@ fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
 
     let namespaces = config.namespaces - CloneFlags::CLONE_NEWCGROUP;
     let birthplace = cgroup.as_ref().and_then(Cgroup::birthplace);
+    // ANCHOR: composed
     let init = spawn(Clone3 { namespaces, cgroup: birthplace }, |gate| {
         if let Some(cgroup) = &cgroup {
             cgroup.enter()?;
@@ -141,6 +142,7 @@ fn container(bundle: &Bundle, program: &Program) -> Result<u8> {
         gate.die_with_parent()?;
         exec(program)
     })?;
+    // ANCHOR_END: composed
     if let Some(maps) = &config.maps {
         maps.write_for(init.pid(), tier)?;
     }

@@ -154,6 +154,7 @@ impl Mount {
     }
 }
 
+// ANCHOR: remount
 /// Gives a mount flags that its bind could not take. Those that it has already stay: in a user namespace they
 /// are locked, and a remount that would clear one is EPERM.
 pub fn remount(target: &Path, flags: MsFlags) -> Result<()> {
@@ -171,3 +172,4 @@ pub fn remount(target: &Path, flags: MsFlags) -> Result<()> {
     }
     mount(NONE, target, NONE, kept, NONE).doing(format!("mount(2) {flags:?} again on"), target)
 }
+// ANCHOR_END: remount

@@ -85,9 +85,11 @@ impl Process {
                 Error::call(call, id, errno).advise("is it in the maps of the user namespace?")
             })
         };
+        // ANCHOR: last
         id("setgroups(2) process.user.additionalGids", setgroups(&groups), self.gid)?;
         id("setgid(2) process.user.gid", setgid(Gid::from_raw(self.gid)), self.gid)?;
         id("setuid(2) process.user.uid", setuid(Uid::from_raw(self.uid)), self.uid)
+        // ANCHOR_END: last
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 /// The largest config.json that is read: a real one has some kilobytes.
 const LIMIT: u64 = 4 << 20;
 
+// ANCHOR: read
 /// Reads a file. It must be a regular one: opening a FIFO would wait for a writer that may never come.
 pub fn read(path: &Path) -> Result<Value> {
     let metadata = fs::metadata(path).doing("open(2)", path)?;
@@ -29,6 +30,7 @@ pub fn read(path: &Path) -> Result<Value> {
     }
     parse(&text).map_err(|error| Error::refused("read", path.display(), error))
 }
+// ANCHOR_END: read
 
 /// Parses a text. Errors name line and column.
 pub fn parse(text: &str) -> serde_json::Result<Value> {
@@ -84,6 +86,7 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Value::Array(values))
     }
 
+    // ANCHOR: once
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
         let mut values = Map::new();
         while let Some((key, Strict(value))) = object.next_entry::<String, _>()? {
@@ -94,4 +97,5 @@ impl<'de> Visitor<'de> for Anything {
         }
         Ok(Value::Object(values))
     }
+    // ANCHOR_END: once
 }

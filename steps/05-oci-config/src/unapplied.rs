@@ -62,6 +62,7 @@ const LATER: &[(&str, Shape, &str)] = &[
     ("zos", Shape::Object, "z/OS"),
 ];
 
+// ANCHOR: list
 /// Every field that nobody has read so far. Errors name one of them that is not even of the right kind.
 pub fn list(whole: &Field<'_>) -> Result<Vec<Unapplied>> {
     let mut found = Vec::new();
@@ -78,6 +79,7 @@ pub fn list(whole: &Field<'_>) -> Result<Vec<Unapplied>> {
     }
     Ok(found)
 }
+// ANCHOR_END: list
 
 fn check(whole: &Field<'_>, path: &str, shape: Shape) -> Result<()> {
     let mut field = whole.clone();

@@ -99,6 +99,7 @@ impl Attack {
     }
 }
 
+// ANCHOR: walk_out
 /// chroot(2) moves the root and not the working directory. With the working directory outside of the new
 /// root, `..` never meets the root that would stop it, and climbs to the top of the mount namespace.
 fn walk_out(sentinel: Option<&Path>) -> nix::Result<()> {
@@ -116,6 +117,7 @@ fn walk_out(sentinel: Option<&Path>) -> nix::Result<()> {
         None => Ok(()),
     }
 }
+// ANCHOR_END: walk_out
 
 /// Any directory serves as the second root; one that is there already leaves nothing behind.
 fn any_directory() -> nix::Result<PathBuf> {

@@ -62,6 +62,11 @@ pub(crate) fn declare(files: &mut Files, module: &str, path: Option<&Path>) {
     }
 }
 
+/// Whether main.rs declares the module.
+pub(crate) fn declares(files: &Files, module: &str) -> bool {
+    files.get("main.rs").is_some_and(|main| declared(main).any(|name| name == module))
+}
+
 /// facts.rs, with the module at a path.
 pub(crate) fn facts(main: &Path, exercise: &Exercise, module: &Path) -> Result<String> {
     let mut files = Files::from([("main.rs".to_owned(), read(main)?)]);

@@ -1,5 +1,6 @@
 //! The course on disk: where it is, which lessons and exercises it has.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ impl Course {
                 exercises.push(Exercise::read(Id { lesson, number }, &dir)?);
             }
         }
+        one_file_each(&exercises)?;
         Ok(Self { root, exercises })
     }
 
@@ -100,6 +102,19 @@ impl Course {
             }
         }
     }
+}
+
+/// All modules lie beside each other in the learner's container.
+fn one_file_each(exercises: &[Exercise]) -> Result<()> {
+    let mut seen: BTreeMap<&str, Id> = BTreeMap::new();
+    for exercise in exercises.iter().filter(|exercise| exercise.is_code()) {
+        if let Some(other) = seen.insert(&exercise.about.module, exercise.id) {
+            let reason = format!("{other} has a module of that name already");
+            let module = format!("{} of {}", exercise.about.module, exercise.id);
+            return Err(Error::refused("read the module", module, reason));
+        }
+    }
+    Ok(())
 }
 
 fn root() -> Result<PathBuf> {

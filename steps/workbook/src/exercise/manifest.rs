@@ -46,7 +46,7 @@ fn standalone(course: &Path, root: &Table, work: &Table, name: &str) -> String {
         let mut value = shared.get(&name).cloned().unwrap_or(own);
         if let Some(path) = value.get_mut("path") {
             let relative = path.as_str().map(PathBuf::from).unwrap_or_default();
-            *path = course.join(relative).display().to_string().into();
+            *path = package(&course.join(relative)).display().to_string().into();
         }
         (name, value)
     });
@@ -64,6 +64,12 @@ fn standalone(course: &Path, root: &Table, work: &Table, name: &str) -> String {
         ("profile".to_owned(), Value::Table(of(root, &["profile"]))),
     ]);
     format!("# Written by cargo dive.\n{manifest}")
+}
+
+/// Where the package really lies: a checkout may be made of links, and cargo knows a crate again by its path.
+fn package(dir: &Path) -> PathBuf {
+    let manifest = dir.join("Cargo.toml").canonicalize().ok();
+    manifest.as_deref().and_then(Path::parent).unwrap_or(dir).to_owned()
 }
 
 #[cfg(test)]

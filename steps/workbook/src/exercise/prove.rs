@@ -4,7 +4,6 @@
 //! its first line: `// hint: NAME`. Each runs as a learner's answer does; see [`twin`] for where.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread::{available_parallelism, scope};
 use std::time::Instant;
@@ -21,19 +20,28 @@ use super::judge::{self, Outcome, Verdict};
 use super::runs;
 use super::tell::{self, BAD, GOOD};
 
+mod book;
+mod predecessors;
+mod shape;
 mod twin;
 
+use shape::named_hint;
 use twin::{Answer, Part, Twin};
 
 /// What `cargo dive prove` is asked.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
+Of the whole course it also proves that each lesson brings something its predecessor lacks, and that the book leads to
+every exercise and every snapshot. Part of a run may be skipped here; the reason is told.
 With INSTA_UPDATE=new, what a solution shows and the snapshots do not is written beside them as *.snap.new, for
 `cargo insta review`.")]
 pub struct Args {
     /// A lesson (04) or an exercise (04.02); the whole course, if none is named
     #[arg(value_parser = |text: &str| text.parse::<Which>())]
     which: Option<Which>,
+    /// Leave out whether the book leads to everything
+    #[arg(long)]
+    without_book: bool,
 }
 
 /// Proves. The exit status is 1 if anything is not as it should be.
@@ -41,18 +49,30 @@ pub fn run(args: &Args) -> Result<u8> {
     let begun = Instant::now();
     let course = Course::find()?;
     let exercises = course.asked(args.which)?;
-    let faults = answers(&course, &exercises)?;
+    let mut faults = answers(&course, &exercises)?;
     println!();
+    if !matches!(args.which, Some(Which::One(_))) {
+        let cases = predecessors::run(&course, args.which)?;
+        term::line(format_args!("{} steps fail at what their successors bring", cases.passed));
+        cases.skipped.iter().for_each(|skipped| term::line(format_args!("skipped: {skipped}")));
+        faults.extend(cases.faults);
+    }
+    if args.which.is_none() && !args.without_book {
+        let unreached = book::unreached(&course)?;
+        if unreached.is_empty() {
+            term::line("the book leads to every exercise and every snapshot");
+        }
+        faults.extend(unreached);
+    }
     for fault in &faults {
         println!("{BAD}{fault}{BAD:#}");
     }
-    let seconds = begun.elapsed().as_secs();
-    let count = exercises.len();
+    let (seconds, count) = (begun.elapsed().as_secs(), exercises.len());
     if faults.is_empty() {
-        println!("{GOOD}{count} exercises are as they should be{GOOD:#} ({seconds} s)");
+        println!("\n{GOOD}exercises as they should be: {count}{GOOD:#} ({seconds} s)");
         return Ok(0);
     }
-    println!("{BAD}{} faults{BAD:#} in {count} exercises ({seconds} s)", faults.len());
+    println!("\n{BAD}faults: {}{BAD:#} (exercises: {count}; {seconds} s)", faults.len());
     Ok(1)
 }
 
@@ -68,9 +88,9 @@ struct Proof<'a> {
 fn answers(course: &Course, exercises: &[&Exercise]) -> Result<Vec<String>> {
     let code: Vec<_> = exercises.iter().copied().filter(|exercise| exercise.is_code()).collect();
     let (mut faults, mut answers) = (Vec::new(), Vec::new());
-    for exercise in &code {
-        let missing = missing(exercise);
-        if missing.is_empty() {
+    for exercise in exercises {
+        let missing = shape::faults(exercise);
+        if exercise.is_code() && exercise.stub().is_file() && exercise.solution().is_file() {
             answers.extend(Answer::all(exercise));
         }
         faults.extend(missing);
@@ -110,34 +130,6 @@ fn answers(course: &Course, exercises: &[&Exercise]) -> Result<Vec<String>> {
         faults.extend(own.iter().filter_map(named));
     }
     Ok(faults)
-}
-
-/// What an exercise must have on disk.
-fn missing(exercise: &Exercise) -> Vec<String> {
-    let mut faults = Vec::new();
-    for path in [exercise.stub(), exercise.solution()] {
-        if !path.is_file() {
-            faults.push(format!("{}: there is no {}", exercise.id, path.display()));
-        }
-    }
-    if exercise.about.tier.is_none() {
-        faults.push(format!("{}: exercise.toml has no tier, which its card in the book shows", exercise.id));
-    }
-    if exercise.wrong().is_empty() {
-        faults.push(format!("{}: there is no wrong answer in wrong/", exercise.id));
-    }
-    for source in exercise.wrong() {
-        if named_hint(&source).is_none() {
-            faults.push(format!("{}: its first line is not `// hint: NAME`", source.display()));
-        }
-    }
-    faults
-}
-
-/// The hint that the first line of a wrong answer names.
-fn named_hint(source: &PathBuf) -> Option<String> {
-    let text = fs::read_to_string(source).ok()?;
-    text.lines().next()?.strip_prefix("// hint: ").map(|name| name.trim().to_owned())
 }
 
 /// What keeps an answer from being run is a fault of the exercise's: a snapshot that is missing, a program that does

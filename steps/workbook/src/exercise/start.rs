@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use kit::{Doing, Error, Result, term};
 
 use super::compose;
-use super::course::{Course, Which};
+use super::course::{Course, Id, Which};
 use super::format::{Exercise, Kind};
 use super::tell;
 use super::work::{Laid, Work};
@@ -62,7 +62,7 @@ pub(crate) fn begin_lesson(course: &Course, work: &mut Work, lesson: u8) -> Resu
 fn begin(course: &Course, work: &mut Work, exercise: &Exercise) -> Result<()> {
     tell::title(exercise);
     println!();
-    exercise.about.asks.trim().lines().for_each(term::line);
+    exercise.about.asks.trim().lines().for_each(|line| println!("{}", format!("  {line}").trim_end()));
     println!();
     let minutes = match exercise.tiers() {
         tiers if tiers.is_empty() => format!("{} minutes", exercise.about.minutes),
@@ -123,10 +123,13 @@ fn tell_laid(work: &Work, laid: &Laid, current: Option<&Exercise>) {
         let (replaced, module) = (exercise.about.replaces.join(", "), &exercise.about.module);
         term::line(format_args!("In your main.rs the module `{module}` stands for {replaced} now.\n"));
     }
-    let solved: Vec<_> =
-        laid.placed.iter().filter(|id| current.is_none_or(|current| current.id != **id)).collect();
-    if !solved.is_empty() {
-        let solved: Vec<_> = solved.iter().map(ToString::to_string).collect();
-        term::line(format_args!("Solved, and part of it: {}\n", solved.join(", ")));
+    let is_current = |id: &Id| current.is_some_and(|current| current.id == *id);
+    let lists =
+        [("Solved, and part of it", &laid.placed), ("Solved, and of no use to this lesson", &laid.resting)];
+    for (head, ids) in lists {
+        let ids: Vec<_> = ids.iter().filter(|id| !is_current(id)).map(ToString::to_string).collect();
+        if !ids.is_empty() {
+            term::line(format_args!("{head}: {}\n", ids.join(", ")));
+        }
     }
 }

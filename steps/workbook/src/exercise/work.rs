@@ -29,6 +29,8 @@ pub(crate) struct Work {
 pub(crate) struct Laid {
     /// Exercises whose modules took their places.
     pub(crate) placed: Vec<Id>,
+    /// Solved exercises of which this lesson uses nothing.
+    pub(crate) resting: Vec<Id>,
     /// Where files of the learner's went, if any would have been overwritten.
     pub(crate) kept: Option<PathBuf>,
 }
@@ -99,11 +101,15 @@ impl Work {
     /// one in their places. What the learner changed of the files before is kept.
     pub(crate) fn lay(&mut self, course: &Course, lesson: u8, current: Option<&Exercise>) -> Result<Laid> {
         let mut files = compose::program(course, lesson)?;
+        let same = self.progress.lesson == Some(lesson);
+        if let Some(exercise) = current.filter(|_| same && !self.changed(&files).is_empty()) {
+            return self.place_in_changed(files, exercise);
+        }
         let mut laid = Laid::default();
         for exercise in self.modules(course, current) {
-            if compose::place(&mut files, exercise) {
-                laid.placed.push(exercise.id);
-            }
+            let list =
+                if compose::place(&mut files, exercise) { &mut laid.placed } else { &mut laid.resting };
+            list.push(exercise.id);
         }
         laid.kept = self.keep_changed(&files)?;
         for name in self.progress.laid.keys().filter(|name| !files.contains_key(*name)) {
@@ -113,6 +119,20 @@ impl Work {
         self.progress.laid = files.iter().map(|(name, text)| (name.clone(), hash_of_text(text))).collect();
         self.progress.lesson = Some(lesson);
         Ok(laid)
+    }
+
+    /// The learner works on the lesson's own files: only the module is put into them, if it is not there yet.
+    fn place_in_changed(&self, mut files: Files, exercise: &Exercise) -> Result<Laid> {
+        for (name, text) in &mut files {
+            if let Ok(own) = fs::read_to_string(self.container().join(name)) {
+                *text = own;
+            }
+        }
+        let placed =
+            compose::place(&mut files, exercise) || compose::declares(&files, &exercise.about.module);
+        compose::write(&files, &self.container())?;
+        let placed = if placed { vec![exercise.id] } else { vec![] };
+        Ok(Laid { placed, ..Laid::default() })
     }
 
     /// The current exercise first: of two for one function, it is the one that is at work. Then the newest.

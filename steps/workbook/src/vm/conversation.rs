@@ -16,7 +16,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use step_00::Child;
 use step_00::supervise::{FORWARDED, pidfd_open};
 
-use super::frame::{Decoder, Frame};
+use super::frame::{Decoder, Frame, WINDOW};
 use super::order::Order;
 
 /// How long the machine may take, in seconds.
@@ -41,6 +41,8 @@ struct Conversation {
     decoder: Decoder,
     /// What the line has not taken yet.
     unsent: Vec<u8>,
+    /// What it has taken, and the machine not read.
+    under_way: usize,
     /// Sent when the machine listens.
     order: Option<Order>,
     input: bool,
@@ -69,6 +71,7 @@ pub(super) fn hold(line: &OwnedFd, keeper: &Child, order: Order, limits: &Limits
         line,
         decoder: Decoder::default(),
         unsent: vec![],
+        under_way: 0,
         input: false,
         interrupts: 0,
         deadline: Instant::now() + Duration::from_secs(limits.boot),
@@ -103,7 +106,7 @@ impl Conversation {
         }
         let stdin = io::stdin();
         let mut of_line = PollFlags::POLLIN;
-        of_line.set(PollFlags::POLLOUT, !self.unsent.is_empty());
+        of_line.set(PollFlags::POLLOUT, self.sendable() > 0);
         // The command reads no faster than the line takes: so nothing piles up here.
         let reads = self.input && self.unsent.is_empty();
         let mut fds = vec![
@@ -146,6 +149,7 @@ impl Conversation {
             while let Some(frame) = self.decoder.next()? {
                 match frame {
                     Frame::Ready => self.give_order()?,
+                    Frame::Heard(count) => self.under_way = self.under_way.saturating_sub(count as usize),
                     Frame::Output(number, bytes) => hand_out(number, &bytes)?,
                     Frame::Ended(outcome) => return Ok(Some(outcome)),
                     other => {
@@ -170,10 +174,18 @@ impl Conversation {
         self.flush()
     }
 
+    /// How much may be sent now.
+    fn sendable(&self) -> usize {
+        self.unsent.len().min(WINDOW.saturating_sub(self.under_way))
+    }
+
     fn flush(&mut self) -> Result<()> {
-        while !self.unsent.is_empty() {
-            match self.line.write(&self.unsent) {
-                Ok(length) => drop(self.unsent.drain(..length)),
+        while self.sendable() > 0 {
+            match self.line.write(&self.unsent[..self.sendable()]) {
+                Ok(length) => {
+                    self.unsent.drain(..length);
+                    self.under_way += length;
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The machine has ended; its keeper will tell.
@@ -248,7 +260,9 @@ pub(super) fn tell_console(console: &File, error: &Error) {
         return;
     }
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    // The addresses of a kernel's stack would push its reason out of sight.
+    let telling = |line: &&str| !line.is_empty() && !line.contains("[<") && !line.contains("Call Trace");
+    let lines: Vec<_> = text.lines().map(str::trim_end).filter(telling).collect();
     for line in &lines[lines.len().saturating_sub(LINES)..] {
         let plain: String = line.chars().filter(|c| !c.is_control()).collect();
         term::note(format_args!("console: {plain}"));

@@ -6,12 +6,16 @@
 //!                       ◀───────────     Order{argv, env, cwd, …}
 //! Output(stdout, …)     ───────────▶     written at once
 //!                       ◀───────────     Input(…), InputEnds, Signal(n)
+//! Heard(n)              ───────────▶     so many bytes were read from the line
 //! Ended(status | error) ───────────▶     all output was sent before it
 //!                       ◀───────────     Over: the machine may switch itself off
 //! ```
 //!
 //! A frame is a byte that says which, four bytes of length, and the payload: so any bytes pass, and the
 //! kernel's own messages, which go to the console, never mix with the command's.
+//!
+//! Towards the machine no more than [`WINDOW`] bytes are under way: a serial line of User-mode Linux that has
+//! once been throttled, because nobody read what came, never again notices that something comes.
 
 use std::collections::VecDeque;
 
@@ -34,11 +38,16 @@ pub(super) enum Frame {
     InputEnds,
     /// A signal for the command.
     Signal(i32),
+    /// So many bytes were read.
+    Heard(u32),
     /// How it ended, or why it did not begin.
     Ended(Result<u8>),
     /// Nobody listens any more.
     Over,
 }
+
+/// How much the host may send before it hears that it was read: half of what a terminal's buffer holds.
+pub(super) const WINDOW: usize = 2048;
 
 /// No frame is longer: what claims to be is noise.
 const LONGEST: usize = 16 << 20;
@@ -53,6 +62,7 @@ impl Frame {
             Self::Input(bytes) => (b'i', bytes.clone()),
             Self::InputEnds => (b'e', vec![]),
             Self::Signal(number) => (b's', number.to_le_bytes().to_vec()),
+            Self::Heard(count) => (b'h', count.to_le_bytes().to_vec()),
             Self::Ended(outcome) => (b'E', json(outcome)?),
             Self::Over => (b'v', vec![]),
         };
@@ -64,15 +74,15 @@ impl Frame {
 
     fn decode(tag: u8, payload: &[u8]) -> Result<Self> {
         let broken = |reason: String| Error::refused("read from the machine's line", "", reason);
-        let number =
-            || payload.try_into().map(i32::from_le_bytes).map_err(|error| broken(format!("{error}")));
+        let four = || payload.try_into().map_err(|_| broken(format!("a number of {} bytes", payload.len())));
         Ok(match tag {
             b'R' => Self::Ready,
             b'o' => Self::Order(serde_json::from_slice(payload).map_err(|error| broken(error.to_string()))?),
             b'1' | b'2' => Self::Output(tag - b'0', payload.to_vec()),
             b'i' => Self::Input(payload.to_vec()),
             b'e' => Self::InputEnds,
-            b's' => Self::Signal(number()?),
+            b's' => Self::Signal(i32::from_le_bytes(four()?)),
+            b'h' => Self::Heard(u32::from_le_bytes(four()?)),
             b'E' => Self::Ended(serde_json::from_slice(payload).map_err(|error| broken(error.to_string()))?),
             b'v' => Self::Over,
             other => return Err(broken(format!("a message that begins with the byte {other}"))),
@@ -127,6 +137,7 @@ mod tests {
             Frame::Input(every_byte),
             Frame::InputEnds,
             Frame::Signal(15),
+            Frame::Heard(2048),
             Frame::Ended(Ok(7)),
             Frame::Ended(Err(Error::refused("execve(2)", "x", "no").exits(127))),
             Frame::Over,

@@ -107,14 +107,14 @@ impl Line {
         }
     }
 
-    /// Reads what there is; waits if there is nothing.
+    /// Reads what there is, and says how much; waits if there is nothing.
     fn read_once(&mut self) -> Result<()> {
         let mut bytes = [0; 4096];
         match self.file.read(&mut bytes).doing("read from the host's line", "")? {
             0 => Err(Error::refused("read from the host's line", "", "it is closed")),
             length => {
                 self.decoder.take(&bytes[..length]);
-                Ok(())
+                self.say(&Frame::Heard(u32::try_from(length).unwrap_or(u32::MAX)))
             }
         }
     }

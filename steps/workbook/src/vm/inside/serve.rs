@@ -102,7 +102,7 @@ fn become_command(order: &Order, program: &Program, ends: &[OwnedFd; 3]) -> Resu
     umask(Mode::from_bits_truncate(order.umask));
     let user = order.user.as_ref().map(|user| (Uid::from_raw(user.uid), Gid::from_raw(user.gid)));
     if let Some((uid, gid)) = user {
-        group::enter_delegated()?;
+        group::enter_session()?;
         setgroups(&[gid]).doing("setgroups(2)", "")?;
         setresgid(gid, gid, gid).doing("setresgid(2)", gid.to_string().as_str())?;
         setresuid(uid, uid, uid).doing("setresuid(2)", uid.to_string().as_str())?;

@@ -42,10 +42,12 @@ pub(super) fn make(order: &Order) -> Result<()> {
         create(&Path::new(WORKSHOP).join(dir))?;
     }
     attach("overlay", &root, "lowerdir=/,upperdir=/run/upper,workdir=/run/work")?;
-    for dir in &order.writable {
-        bind(Path::new(dir), &below(&root, dir))?;
-    }
     furnish(&root, order)?;
+    for dir in &order.writable {
+        let target = below(&root, dir);
+        create_all(&target)?;
+        bind(Path::new(dir), &target)?;
+    }
     enter(&root)?;
     loopback_up()?;
     sethostname("dive-vm").doing("sethostname(2)", "dive-vm")
@@ -81,13 +83,13 @@ fn furnish(root: &Path, order: &Order) -> Result<()> {
 fn fresh_tmp(root: &Path, order: &Order) -> Result<()> {
     let stashed = |index: usize| Path::new(STASH).join(index.to_string());
     for (index, dir) in order.kept.iter().enumerate() {
-        fs::create_dir_all(stashed(index)).doing("mkdir(2)", &stashed(index))?;
+        create_all(&stashed(index))?;
         bind(&below(root, dir), &stashed(index))?;
     }
     attach("tmpfs", &below(root, OsStr::new("/tmp")), "mode=1777")?;
     for (index, dir) in order.kept.iter().enumerate() {
         let target = below(root, dir);
-        fs::create_dir_all(&target).doing("mkdir(2)", &target)?;
+        create_all(&target)?;
         change(&stashed(index), &target, MsFlags::MS_MOVE, "mount(2) MS_MOVE to")?;
     }
     Ok(())

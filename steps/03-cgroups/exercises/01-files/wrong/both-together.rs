@@ -1,0 +1,25 @@
+// hint: both-together
+//! As version 1 counted: memory and swap in one number.
+
+use kit::Result;
+
+pub fn files(
+    memory: Option<u64>,
+    swap: Option<u64>,
+    millicpus: Option<u64>,
+    pids: Option<u64>,
+) -> Result<Vec<(&'static str, String)>> {
+    let mut files = Vec::new();
+    if let Some(memory) = memory {
+        files.push(("memory.max", memory.to_string()));
+        files.push(("memory.swap.max", (memory + swap.unwrap_or(0)).to_string()));
+    }
+    if let Some(millicpus) = millicpus {
+        let period = if millicpus * 100 < 1000 { 1_000_000 } else { 100_000 };
+        files.push(("cpu.max", format!("{} {period}", millicpus * period / 1000)));
+    }
+    if let Some(pids) = pids {
+        files.push(("pids.max", pids.to_string()));
+    }
+    Ok(files)
+}

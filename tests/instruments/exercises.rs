@@ -1,0 +1,390 @@
+//! The exercises as a learner meets them, and `prove` with faults planted that it is there for.
+//!
+//! What is built for a case lies in a directory of its own below target/, at the same place each time: cargo finds
+//! there what it compiled before.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+pub(crate) fn cases() -> Vec<Case> {
+    let cargo = Need::Program("cargo");
+    vec![
+        case("exercises: begun, failed, hinted, passed", &[Need::Namespaces, cargo], a_learner),
+        case("exercises: prove notices what is planted", &[Need::Namespaces, cargo], planted),
+        case("exercises: it is said that steps/ was changed", &[cargo, Need::Program("git")], changed_steps),
+        case("exercises: what does not compile in work/ stops nobody else", &[cargo], not_default),
+        case("exercises: what there is not is refused by name", &[cargo], refused),
+    ]
+}
+
+/// The learner of a case, with an empty directory for their work.
+struct Learner<'a> {
+    lab: &'a Lab,
+    work: PathBuf,
+    course: PathBuf,
+}
+
+impl<'a> Learner<'a> {
+    fn new(lab: &'a Lab, name: &str, course: &Path) -> Result<Self, String> {
+        let work = place(lab, name)?;
+        Ok(Self { lab, work, course: course.to_owned() })
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.lab.command("dive");
+        command.args(words).env("DIVE_WORK", &self.work).env("DIVE_COURSE", &self.course);
+        command.env("CARGO_TARGET_DIR", target(self.lab)).env_remove("INSTA_UPDATE");
+        command
+    }
+
+    fn dive(&self, words: &[&str]) -> Result<Ran, String> {
+        Ran::of(&mut self.command(words))
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.work.join("src/bin/container").join(name)
+    }
+
+    fn writes(&self, name: &str, text: &str) -> Outcome {
+        fs::write(self.file(name), text).map_err(|error| error.to_string())
+    }
+
+    fn reads(&self, name: &str) -> Result<String, String> {
+        fs::read_to_string(self.file(name)).map_err(|error| error.to_string())
+    }
+}
+
+fn target(lab: &Lab) -> PathBuf {
+    lab.bin("dive").parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default()
+}
+
+/// An empty directory, at the same place in each run of the tests.
+fn place(lab: &Lab, name: &str) -> Result<PathBuf, String> {
+    let dir = target(lab).join("dive/tests").join(name);
+    if dir.exists() {
+        fs::remove_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    }
+    fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
+    Ok(dir)
+}
+
+fn exercise(id: &str) -> PathBuf {
+    let (lesson, number) = id.split_once('.').unwrap_or((id, ""));
+    let below = |dir: PathBuf, number: &str| {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
+        let named = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&format!("{number}-")))
+        };
+        entries.filter(|path| path.is_dir()).find(named).unwrap_or_default()
+    };
+    below(below(Path::new(ROOT).join("steps"), lesson).join("exercises"), number)
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn holds(ran: &Ran, words: &[&str]) -> Outcome {
+    match words.iter().find(|word| !ran.stdout.contains(**word)) {
+        None => Ok(()),
+        Some(word) => Err(format!("it does not say {word:?}:\n{}\n{}", ran.stdout, ran.stderr)),
+    }
+}
+
+/// From the first `start` to the container of a later lesson.
+fn a_learner(lab: &Lab) -> Outcome {
+    let learner = Learner::new(lab, "learner", Path::new(ROOT))?;
+    let answer = |name: &str| read(&exercise("01.01").join(name));
+
+    holds(
+        &learner.dive(&["start", "01.01"])?.ended_with(0)?,
+        &["The order of chroot and chdir", "new_root.rs"],
+    )?;
+    assert!(learner.reads("main.rs")?.contains("use new_root::chroot_into;"));
+    holds(&learner.dive(&["check"])?.ended_with(1)?, &["expected  its own", "nothing is written yet"])?;
+
+    learner.writes("new_root.rs", &answer("wrong/no-chdir.rs")?)?;
+    holds(
+        &learner.dive(&["check"])?.ended_with(1)?,
+        &["seen      docker-dive sentinel", "began outside of its root"],
+    )?;
+    let hint = learner.dive(&["hint"])?.ended_with(0)?;
+    holds(&hint, &["began outside of its root", "1. A process has", "2 more"])?;
+    holds(&learner.dive(&["hint"])?.ended_with(0)?, &["2. chroot(2)", "1 more"])?;
+
+    learner
+        .writes("new_root.rs", "pub fn chroot_into(root: &std::path::Path) -> kit::Result<()> { rot }\n")?;
+    let broken = learner
+        .dive(&["check"])?
+        .ended_with(1)?
+        .says(&["cannot find value `rot`", "container/new_root.rs:1:"])?;
+    holds(&broken, &["does not compile"])?;
+    assert!(
+        !broken.stdout.contains('\u{1b}') && !broken.stderr.contains('\u{1b}'),
+        "colour is for terminals"
+    );
+
+    learner.writes("new_root.rs", &answer("solution.rs")?)?;
+    holds(&learner.dive(&["check"])?.ended_with(0)?, &["passed at T1", "out of reach"])?;
+    holds(&learner.dive(&["check"])?.ended_with(0)?, &["unchanged since"])?;
+    let begun = Instant::now();
+    holds(&learner.dive(&["check", "--again"])?.ended_with(0)?, &["passed at T1"])?;
+    println!("a warm check: {:?}", begun.elapsed());
+
+    goes_on(&learner)?;
+    is_watched(&learner, &[])?;
+    is_watched(&learner, &["--poll"])
+}
+
+/// What was solved comes along, what is left out is given, and nothing that was written is lost.
+fn goes_on(learner: &Learner<'_>) -> Outcome {
+    let report = learner.dive(&["report", "--json"])?.succeeded()?;
+    let report: Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
+    let first = &report["exercises"][0];
+    assert_eq!((&first["id"], &first["passed"], &first["hints"]), (&"01.01".into(), &true.into(), &2.into()));
+    assert!(first["failures"].as_u64() > Some(1), "{first}");
+
+    learner.dive(&["start", "02"])?.ended_with(0)?;
+    let main = learner.reads("main.rs")?;
+    assert!(main.contains("use new_root::chroot_into;") && main.contains("step-02"), "{main}");
+    assert!(learner.file("options.rs").is_file(), "the program's other files come along");
+    // The container has gone on; the exercise is checked in its own lesson's program.
+    holds(&learner.dive(&["check", "01.01", "--again"])?.ended_with(0)?, &["passed at T1"])?;
+
+    learner.writes("main.rs", &(main + "// of my own\n"))?;
+    holds(&learner.dive(&["catchup", "05"])?.ended_with(0)?, &["04.02", "the solution"])?;
+    assert!(read(&learner.work.join("kept/1/main.rs"))?.ends_with("// of my own\n"));
+    assert!(learner.reads("main.rs")?.contains("use pivot::pivot_into;"));
+    assert!(!learner.file("options.rs").exists(), "that was lesson 02's");
+    holds(&learner.dive(&["list"])?.ended_with(0)?, &["passed at T1", "the solution was given"])?;
+    holds(&learner.dive(&["diff", "04.02", "--solution"])?.ended_with(0)?, &["unchanged"])?;
+    holds(&learner.dive(&["diff", "04.02"])?.ended_with(1)?, &["+    pivot_root"])?;
+
+    // Two changes at once: by hand in the lesson's own file, and the next exercise.
+    learner.dive(&["start", "04"])?.ended_with(0)?;
+    learner.writes("main.rs", &(learner.reads("main.rs")? + "// mine, and it stays\n"))?;
+    learner.dive(&["start", "04.02"])?.ended_with(0)?;
+    assert!(learner.reads("main.rs")?.ends_with("// mine, and it stays\n"));
+    holds(&learner.dive(&["reset", "04.02"])?.ended_with(0)?, &["kept in", "the stub again"])?;
+    assert!(learner.reads("pivot.rs")?.contains("todo(\"04.02\")"));
+    holds(&learner.dive(&["solution", "04.02"])?.ended_with(0)?, &["MNT_DETACH"])?;
+
+    holds(&learner.dive(&["reset", "--all"])?.ended_with(0)?, &["all that you wrote"])?;
+    assert!(!learner.file("main.rs").exists() && !learner.work.join("progress.toml").exists());
+    Ok(())
+}
+
+/// A save is seen, and the next check is made by itself.
+fn is_watched(learner: &Learner<'_>, how: &[&str]) -> Outcome {
+    learner.dive(&["start", "01.01"])?.ended_with(0)?;
+    learner.writes("new_root.rs", &read(&exercise("01.01").join("stub.rs"))?)?;
+    let mut command = learner.command(&[&["watch"], how].concat());
+    let mut watch = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let mut said = String::new();
+    let mut out = watch.stdout.take().ok_or("no output")?;
+    let mut until = |word: &str, said: &mut String| -> Outcome {
+        let begun = Instant::now();
+        let mut buffer = [0; 4096];
+        while !said.contains(word) {
+            let count = out.read(&mut buffer).map_err(|error| error.to_string())?;
+            said.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            if count == 0 || begun.elapsed() > Duration::from_secs(60) {
+                return Err(format!("watch {how:?} does not say {word:?}: {said}"));
+            }
+        }
+        Ok(())
+    };
+    let outcome = until("watching", &mut said).and_then(|()| {
+        learner.writes("new_root.rs", &read(&exercise("01.01").join("solution.rs"))?)?;
+        until("passed at T1", &mut said)
+    });
+    let _ = watch.kill();
+    let _ = watch.wait();
+    outcome
+}
+
+/// A checkout made of links to this one, without its exercises.
+fn course(lab: &Lab, name: &str) -> Result<PathBuf, String> {
+    let root = place(lab, name)?;
+    let link = |from: PathBuf, to: PathBuf| {
+        symlink(&from, &to).map_err(|error| format!("{}: {error}", to.display()))
+    };
+    for name in ["Cargo.toml", "Cargo.lock", ".cargo"] {
+        link(Path::new(ROOT).join(name), root.join(name))?;
+    }
+    let steps = fs::read_dir(Path::new(ROOT).join("steps")).map_err(|error| error.to_string())?;
+    let mut packages: Vec<_> =
+        steps.flatten().map(|entry| format!("steps/{}", entry.file_name().to_string_lossy())).collect();
+    packages.push("work".to_owned());
+    for package in packages {
+        fs::create_dir_all(root.join(&package)).map_err(|error| error.to_string())?;
+        for part in ["Cargo.toml", "src"] {
+            link(Path::new(ROOT).join(&package).join(part), root.join(&package).join(part))?;
+        }
+    }
+    Ok(root)
+}
+
+/// Puts a copy of exercise 04.02 into the checkout, under another number and with another module; one wrong answer is
+/// enough, and its hint.
+fn copy_of_detach(course: &Path, number: u8) -> Result<PathBuf, String> {
+    let (from, to) =
+        (exercise("04.02"), course.join(format!("steps/04-pivot-root/exercises/{number:02}-planted")));
+    for dir in ["", "wrong", "expected"] {
+        fs::create_dir_all(to.join(dir)).map_err(|error| error.to_string())?;
+        for entry in fs::read_dir(from.join(dir)).map_err(|error| error.to_string())?.flatten() {
+            if entry.path().is_file() && (dir != "wrong" || entry.file_name() == "busy.rs") {
+                fs::copy(entry.path(), to.join(dir).join(entry.file_name()))
+                    .map_err(|error| error.to_string())?;
+            }
+        }
+    }
+    let hints = read(&from.join("hints.toml"))?;
+    let pieces =
+        hints.split("[[seen]]").filter(|piece| !piece.contains("name = ") || piece.contains("\"busy\""));
+    fs::write(to.join("hints.toml"), pieces.collect::<Vec<_>>().join("[[seen]]"))
+        .map_err(|error| error.to_string())?;
+    change(&to.join("exercise.toml"), "module = \"pivot\"", &format!("module = \"pivot_{number}\""))?;
+    Ok(to)
+}
+
+/// Plants a fault; the text that it replaces must be there.
+fn change(path: &Path, old: &str, new: &str) -> Outcome {
+    let text = read(path)?;
+    if !text.contains(old) {
+        return Err(format!("{} does not hold {old:?}", path.display()));
+    }
+    fs::write(path, text.replace(old, new)).map_err(|error| error.to_string())
+}
+
+/// Each copy has one fault, and prove names it; the copy without a fault is not named.
+fn planted(lab: &Lab) -> Outcome {
+    let course = course(lab, "planted")?;
+    let copy = |number| copy_of_detach(&course, number);
+    copy(90)?;
+    let stub = copy(91)?;
+    fs::copy(stub.join("solution.rs"), stub.join("stub.rs")).map_err(|error| error.to_string())?;
+    let other_hint = copy(92)?;
+    change(&other_hint.join("wrong/busy.rs"), "hint: busy", "hint: another")?;
+    let right = copy(93)?;
+    let solution = format!("// hint: busy\n{}", read(&right.join("solution.rs"))?);
+    fs::write(right.join("wrong/right.rs"), solution).map_err(|error| error.to_string())?;
+    let snapshot = copy(94)?;
+    change(&snapshot.join("expected/walk-out.snap"), "BLOCKED(ENOENT)", "ESCAPED")?;
+    let broken = copy(95)?;
+    change(&broken.join("stub.rs"), "Err(todo", "Er(todo")?;
+    let silent = copy(96)?;
+    let hint = "\n[[seen]]\nname = \"never\"\nsays = \"EXDEV\"\nhint = \"h\"\n";
+    fs::write(silent.join("hints.toml"), read(&silent.join("hints.toml"))? + hint)
+        .map_err(|error| error.to_string())?;
+    let missing = copy(97)?;
+    fs::remove_file(missing.join("expected/above.snap")).map_err(|error| error.to_string())?;
+    let leak = copy(98)?;
+    change(
+        &leak.join("solution.rs"),
+        "    chdir(root)",
+        "    let _ = std::fs::create_dir(\"/dev/shm/docker-dive.x\");\n    chdir(root)",
+    )?;
+    change(
+        &leak.join("solution.rs"),
+        "docker-dive.x\"",
+        &format!(
+            "{}\"",
+            "docker-dive.\".to_owned() + &std::env::var(\"DOCKER_DIVE_LAB\").unwrap_or_default() + \".x"
+        ),
+    )?;
+
+    let learner = Learner::new(lab, "planted-work", &course)?;
+    let ran = learner.dive(&["prove", "04.90"])?.ended_with(0)?;
+    holds(&ran, &["solution.rs", "passed at T1", "fails; hint: busy"])?;
+    let ran = learner.dive(&["prove"])?;
+    holds(
+        &ran,
+        &[
+            "04.91 stub.rs: the stub passes",
+            "04.92 wrong/busy.rs: the hint \"another\" should fit, and \"busy\" does",
+            "04.93 wrong/right.rs: the wrong answer passes",
+            "04.94 solution.rs: the solution fails \"walk-out\"",
+            "04.95 stub.rs: does not compile",
+            "04.96: no wrong answer shows that the hint \"never\" fires",
+            "04.97 solution.rs: read",
+            "04.98 solution.rs: the solution fails \"tree\"\n  left behind: expected [\"nothing\"], seen [\"file /dev/shm/docker-dive.ID",
+            "there is no book/src here",
+        ],
+    )?;
+    let named = |fault: &&&str| ran.stdout.contains(&format!("\n04.90{fault}"));
+    assert_eq!([" stub", " solution", " wrong", ": "].iter().find(named), None, "{}", ran.stdout);
+    assert_eq!(ran.status, 1);
+    Ok(())
+}
+
+/// A learner whose checkout has another expectation than the course's is told so.
+fn changed_steps(lab: &Lab) -> Outcome {
+    let course = course(lab, "changed")?;
+    let exercise = course.join("steps/01-chroot/exercises/01-why");
+    fs::create_dir_all(&exercise).map_err(|error| error.to_string())?;
+    let about = "title = \"Why\"\nminutes = 1\ntier = \"T0\"\nkind = \"open\"\nasks = \"Why?\"\ntry = [\"true\"]\nlook = [\"true(1)\"]\n";
+    fs::write(exercise.join("exercise.toml"), about).map_err(|error| error.to_string())?;
+    let git = |words: &[&str]| {
+        let mut git = lab.command("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"]).args(words);
+        Ran::of(git.current_dir(&course).env("HOME", lab.dir())).and_then(Ran::succeeded)
+    };
+    git(&["init", "--quiet"])?;
+    git(&["add", "--all"])?;
+    git(&["commit", "--quiet", "--message", "a course"])?;
+    let learner = Learner::new(lab, "changed-work", &course)?;
+    let ran = learner.dive(&["check", "01.01", "--done"])?.ended_with(0)?;
+    assert!(!ran.stderr.contains("were changed"), "{}", ran.stderr);
+    holds(&ran, &["you called it done"])?;
+    fs::write(exercise.join("exercise.toml"), about.replace("Why?", "How?"))
+        .map_err(|error| error.to_string())?;
+    learner.dive(&["check", "01.01"])?.ended_with(0)?.says(&["files below steps/ were changed"]).map(drop)
+}
+
+/// `cargo test` and `cargo build` at the root leave the learner's package out.
+fn not_default(lab: &Lab) -> Outcome {
+    let mut cargo = lab.command("cargo");
+    cargo.current_dir(ROOT).args(["metadata", "--no-deps", "--offline", "--format-version=1"]);
+    let metadata: Value =
+        serde_json::from_str(&Ran::of(&mut cargo)?.succeeded()?).map_err(|error| error.to_string())?;
+    let list = |name: &str| metadata[name].as_array().cloned().unwrap_or_default();
+    let is_work = |id: &Value| id.as_str().is_some_and(|id| id.contains("/work#"));
+    assert!(list("workspace_members").iter().any(is_work), "{metadata}");
+    assert!(
+        !list("workspace_default_members").iter().any(is_work),
+        "a broken file of the learner's would stop all"
+    );
+    Ok(())
+}
+
+fn refused(lab: &Lab) -> Outcome {
+    let learner = Learner::new(lab, "refused", Path::new(ROOT))?;
+    learner.dive(&["check"])?.ended_with(125)?.says(&["nothing is begun yet", "cargo dive start"])?;
+    learner.dive(&["start", "77"])?.ended_with(125)?.says(&["\"77\"", "there are 00 to"])?;
+    learner.dive(&["start", "04.77"])?.ended_with(125)?.says(&["04.77", "04.02"])?;
+    learner.dive(&["start", "four"])?.ended_with(2)?.says(&["a lesson is 04, an exercise 04.02"])?;
+    learner.dive(&["check", "04.02"])?.ended_with(125)?.says(&[
+        "pivot.rs",
+        "ENOENT",
+        "cargo dive start 04.02",
+    ])?;
+    fs::write(learner.work.join("progress.toml"), "lesson = \"x\"").map_err(|error| error.to_string())?;
+    learner.dive(&["list"])?.ended_with(125)?.says(&["progress.toml", "reset --all"])?;
+    learner.dive(&["reset", "--all"])?.ended_with(0).map(drop)
+}
