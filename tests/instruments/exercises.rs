@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -141,9 +141,26 @@ fn a_learner(lab: &Lab) -> Outcome {
     holds(&learner.dive(&["check", "--again"])?.ended_with(0)?, &["passed at T1"])?;
     println!("a warm check: {:?}", begun.elapsed());
 
+    runs_as_root(&learner)?;
     goes_on(&learner)?;
     is_watched(&learner, &[])?;
     is_watched(&learner, &["--poll"])
+}
+
+/// `--sudo` puts sudo before the run and before nothing else. A stand-in tells what it was asked, and executes it.
+fn runs_as_root(learner: &Learner<'_>) -> Outcome {
+    let (dir, said) = (learner.lab.dir(), learner.lab.dir().join("said"));
+    let script = format!("#!/bin/sh\necho \"$@\" >> {}\nshift\nexec \"$@\"\n", said.display());
+    fs::write(dir.join("sudo"), script).map_err(|error| error.to_string())?;
+    fs::set_permissions(dir.join("sudo"), fs::Permissions::from_mode(0o755))
+        .map_err(|error| error.to_string())?;
+    let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default());
+    let mut check = learner.command(&["check", "--again", "--sudo"]);
+    holds(&Ran::of(check.env("PATH", path))?.ended_with(0)?, &["passed at T1"])?;
+    let said = read(&said)?;
+    assert_eq!(said.lines().count(), 2, "a run each: {said}");
+    assert!(said.lines().all(|line| line.starts_with("-- /") && line.contains("/dive in-lab ")), "{said}");
+    Ok(())
 }
 
 /// What was solved comes along, what is left out is given, and nothing that was written is lost.

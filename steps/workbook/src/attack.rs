@@ -176,7 +176,8 @@ impl<'a> Target<'a> {
             _ => &[],
         };
         let verdict = container.attack(attack, words)?;
-        if attack == "A3" && victim.ended()? != (verdict == "ESCAPED") {
+        let reached = verdict == "ESCAPED";
+        if attack == "A3" && victim.ended(reached)? != reached {
             return Err(Error::refused(
                 "attack",
                 attack,

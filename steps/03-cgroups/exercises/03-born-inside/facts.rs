@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use kit::demo::Capture;
 use kit::{Doing, Result};
-use step_00::Program;
+use step_00::{Program, birth};
 use step_03::limits::Bytes;
 use step_03::{Cgroup, Limits};
 
@@ -19,24 +19,19 @@ fn main() -> ExitCode {
     kit::finish(with_group(if place { stand } else { touch }).map(|()| 0))
 }
 
-/// A caller that went into the group would be ended with it, and so is put back first.
+/// The caller is a child of ours: should it go into the group, it ends there, and the group can be removed.
 fn with_group(show: fn(&Cgroup) -> Result<()>) -> Result<()> {
-    let before = fs::read_to_string(OWN).doing("read", OWN)?;
     let cgroup = Cgroup::create(&Limits { memory: Some(Bytes(32 << 20)), ..Limits::default() })?;
-    let created = fs::read_to_string(OWN).doing("read", OWN)?;
-    let shown = show(&cgroup);
-    let after = fs::read_to_string(OWN).doing("read", OWN)?;
-    if after != created {
-        for group in cgroup.groups() {
-            let _ = fs::write(group.hierarchy().own.join("cgroup.procs"), "0");
-        }
-    }
+    let caller = step_00::spawn(|| {
+        let before = fs::read_to_string(OWN).doing("read", OWN)?;
+        show(&cgroup)?;
+        let after = fs::read_to_string(OWN).doing("read", OWN)?;
+        println!("the caller: {}", if after == before { "is where it was" } else { "went along" });
+        birth::end(0)
+    });
+    let ended = caller.and_then(step_00::Child::wait);
     cgroup.remove()?;
-    shown?;
-    // Where a tree is delegated, making the group moves us into a leaf, and removing it moves us back.
-    let stayed = after == created && fs::read_to_string(OWN).doing("read", OWN)? == before;
-    println!("the caller: {}", if stayed { "is where it was" } else { "went along" });
-    Ok(())
+    ended.map(drop)
 }
 
 fn stand(cgroup: &Cgroup) -> Result<()> {

@@ -1,6 +1,5 @@
 //! The hint that fits what was seen.
 
-use super::facts::STATUS;
 use super::format::{Exercise, Seen};
 use super::judge::Outcome;
 
@@ -67,14 +66,14 @@ fn fits(seen: &Seen, outcome: &Outcome) -> bool {
 
 /// What may happen in any exercise.
 fn common(outcome: &Outcome) -> Option<(&'static str, &'static str)> {
-    let ended = outcome.facts.iter().find(|fact| fact.name == STATUS)?;
-    if ended.value.starts_with("not done") {
+    let ended = outcome.ended()?;
+    if ended.starts_with("not done") {
         return Some((
             "waits",
             "it waits for something that never comes. Which process waits, and in which call? `cat /proc/PID/wchan` and `cargo dive trace` tell",
         ));
     }
-    match ended.value.as_str() {
+    match ended {
         "127" => Some((
             "not-found",
             "127: the command was not found below the root in which the container ended up",

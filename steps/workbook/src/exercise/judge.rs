@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use kit::{Doing, Result};
 use serde::{Deserialize, Serialize};
 
-use super::facts::Fact;
+use super::facts::{Fact, STATUS};
 use super::format::{Exercise, Run, Tier};
 
 /// What one run came to.
@@ -49,6 +49,11 @@ pub(crate) enum Verdict {
 impl Outcome {
     pub(crate) fn failed(&self) -> bool {
         !self.differences.is_empty()
+    }
+
+    /// The exit status, if it was run.
+    pub(crate) fn ended(&self) -> Option<&str> {
+        self.facts.iter().find(|fact| fact.name == STATUS).map(|fact| fact.value.as_str())
     }
 }
 

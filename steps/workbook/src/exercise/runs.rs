@@ -60,7 +60,8 @@ pub(crate) fn in_lab(exercise: &Exercise, run: &str, programs: &Programs, sudo: 
         command.process_group(0);
     }
     let input = if sudo { Stdio::inherit() } else { Stdio::null() };
-    let output = command.stdin(input).stderr(Stdio::piped()).output().doing("execute", &own)?;
+    let program = PathBuf::from(command.get_program());
+    let output = command.stdin(input).stderr(Stdio::piped()).output().doing("execute", &program)?;
     let text = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&text).map_err(|_| {
         let said = String::from_utf8_lossy(&output.stderr);

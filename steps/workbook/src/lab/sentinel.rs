@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use guest::attack::SENTINEL;
 use kit::{Doing, Error, Result};
@@ -22,9 +24,18 @@ impl Victim {
         self.0.id()
     }
 
-    /// Whether somebody has ended it.
-    pub fn ended(&mut self) -> Result<bool> {
-        self.0.try_wait().map(|status| status.is_some()).doing("waitpid(2)", "the victim")
+    /// Whether somebody has ended it. One who was just signalled takes a moment to end: if that is `expected`, it gets
+    /// the moment.
+    pub fn ended(&mut self, expected: bool) -> Result<bool> {
+        const MOMENT: Duration = Duration::from_secs(5);
+        let begun = Instant::now();
+        loop {
+            let ended = self.0.try_wait().doing("waitpid(2)", "the victim")?.is_some();
+            if ended || !expected || begun.elapsed() > MOMENT {
+                return Ok(ended);
+            }
+            sleep(Duration::from_millis(5));
+        }
     }
 }
 
