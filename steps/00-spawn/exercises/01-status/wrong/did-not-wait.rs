@@ -28,7 +28,8 @@ pub fn spawn(body: impl FnOnce() -> Result<Infallible>) -> Result<Child> {
 impl Child {
     /// Waits for its end: what it exited with, or 128 + N when signal N ended it.
     pub fn wait(self) -> Result<u8> {
-        let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG)).doing("waitpid(2)", self.pid.to_string().as_str())?;
+        let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG))
+            .doing("waitpid(2)", self.pid.to_string().as_str())?;
         Ok(match status {
             WaitStatus::Exited(_, code) => u8::try_from(code).unwrap_or(u8::MAX),
             WaitStatus::Signaled(_, signal, _) => 128 + u8::try_from(signal as i32).unwrap_or(0),
