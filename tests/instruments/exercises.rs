@@ -21,6 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("exercises: begun, failed, hinted, passed", &[Need::Namespaces, cargo], a_learner),
         case("exercises: prove notices what is planted", &[Need::Namespaces, cargo], planted),
+        case("exercises: each way to run is a way to see", &[Need::Namespaces, cargo], each_way),
         case("exercises: it is said that steps/ was changed", &[cargo, Need::Program("git")], changed_steps),
         case("exercises: what does not compile in work/ stops nobody else", &[cargo], not_default),
         case("exercises: what there is not is refused by name", &[cargo], refused),
@@ -349,6 +350,106 @@ fn planted(lab: &Lab) -> Outcome {
     assert_eq!(ran.status, 1);
     Ok(())
 }
+
+/// Facts of a program without a kernel, a script with a process of the host's, another user, mounts that propagate.
+fn each_way(lab: &Lab) -> Outcome {
+    let course = course(lab, "each-way")?;
+    let dir = course.join("steps/02-namespaces/exercises/90-each-way");
+    for part in ["wrong", "expected"] {
+        fs::create_dir_all(dir.join(part)).map_err(|error| error.to_string())?;
+    }
+    let header = "---\nsource: exercise.toml\n---\n";
+    let snapshot = |facts: &str| format!("{header}exit status: 0\n{facts}left behind: nothing\n");
+    let map = "uid map: 0:CALLER:1\nsetgroups: deny\n";
+    let module = |answer: u8, call: &str| {
+        format!(
+            "pub fn answer() -> u8 {{\n    {answer}\n}}\npub fn make_private() -> kit::Result<()> {{\n    {call}\n}}\n"
+        )
+    };
+    let whole = "step_02::mounts::make_private()";
+    let files = [
+        ("exercise.toml", EACH_WAY.to_owned()),
+        ("hints.toml", EACH_HINT.to_owned()),
+        ("facts.rs", "mod private;\nfn main() {\n    kit::start();\n    println!(\"answer: {}\", private::answer());\n}\n".to_owned()),
+        ("stub.rs", module(0, "Err(kit::todo(\"02.90\"))")),
+        ("solution.rs", module(42, whole)),
+        ("wrong/number.rs", format!("// hint: number\n{}", module(41, whole))),
+        ("wrong/shared.rs", format!("// hint: shared\n{}", module(42, "Ok(())"))),
+        ("wrong/waits.rs", format!("// hint: waits\n{}", module(42, "loop {\n        std::thread::park();\n    }"))),
+        ("expected/pure.snap", snapshot("answer: 42\n")),
+        ("expected/victim.snap", snapshot("attack: BLOCKED(ESRCH)\nfile: made\nstatus: 7\n")),
+        ("expected/user.snap", snapshot(map)),
+        ("expected/shared.snap", snapshot("propagation: private\n")),
+    ];
+    for (name, text) in files {
+        fs::write(dir.join(name), text).map_err(|error| error.to_string())?;
+    }
+    let learner = Learner::new(lab, "each-way-work", &course)?;
+    let ran = learner.dive(&["prove", "02.90"])?.ended_with(0)?;
+    let is_root = kit::Tier::of_self() == kit::Tier::Root;
+    let skipped = "solution.rs      passed at T0, T1; T1 skipped: it needs root: cargo dive check --sudo";
+    holds(&ran, &["wrong/number.rs  fails; hint: number", "wrong/waits.rs   fails; hint: waits"])?;
+    holds(&ran, &[if is_root { "wrong/shared.rs  fails; hint: shared" } else { skipped }])
+}
+
+const EACH_WAY: &str = r#"
+title = "Each way"
+minutes = 1
+tier = "T0"
+module = "private"
+replaces = ["step_02::mounts::make_private"]
+asks = "See."
+
+[[run]]
+name = "pure"
+tier = "T0"
+facts = []
+
+[[run]]
+name = "victim"
+tier = "T1"
+seconds = 2
+prepare = "echo made > $DIR/file"
+script = """
+"$CONTAINER" run /bin/guest attack A3 "$VICTIM" | sed 's/^/attack: /'
+echo "file: $(cat $DIR/file)"
+"$CONTAINER" run sh -c 'exit 7'; echo "status: $?"
+"""
+
+[[run]]
+name = "user"
+tier = "T1"
+as = "user"
+seconds = 2
+args = ["run", "/bin/guest", "report", "--json"]
+keep = ["uid map", "setgroups"]
+
+[[run]]
+name = "shared"
+tier = "T1"
+shared = true
+seconds = 2
+args = ["run", "/bin/guest", "report", "--json"]
+keep = ["propagation"]
+"#;
+
+const EACH_HINT: &str = r#"
+ladder = ["a question", "a page", "the code"]
+
+[[seen]]
+name = "number"
+run = "pure"
+fact = "answer"
+has = "41"
+hint = "one more"
+
+[[seen]]
+name = "shared"
+run = "shared"
+fact = "left behind"
+has = "mount "
+hint = "what is mounted inside is seen outside"
+"#;
 
 /// A learner whose checkout has another expectation than the course's is told so.
 fn changed_steps(lab: &Lab) -> Outcome {

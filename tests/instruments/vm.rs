@@ -25,6 +25,16 @@ pub(crate) fn cases() -> Vec<Case> {
         case("vm: what is written inside stays inside", &uml, keeps_the_checkout),
         case("vm: version 2 alone, with every controller handed down", &uml, pure_version_two),
         case("vm: --user is unprivileged, and has a group of their own", &uml, delegates),
+        case(
+            "vm: a delegate who sits in the way steps aside, and says so if others sit there",
+            &uml,
+            steps_aside,
+        ),
+        case(
+            "vm: QEMU does the same, or says what it lacks",
+            &[Need::Program("qemu-system-x86_64")],
+            emulates,
+        ),
         case("vm: a command that cannot be executed", &uml, cannot_execute),
         case("vm: --timeout ends everything", &uml, times_out),
         case("vm: SIGTERM is the command's, a second one ends everything", &uml, passes_signals),
@@ -165,6 +175,39 @@ fn delegates(lab: &Lab) -> Outcome {
     // To root, the same words say something else.
     let as_root = run(lab, &mut vm(lab, &["--", "sh", "-c", DELEGATE]))?;
     if expect(&as_root, 0, expected).is_err() { Ok(()) } else { Err("root passes for a delegate".into()) }
+}
+
+/// Lesson 03 in a group that was delegated, at whose top it stands itself, as `systemd-run -p Delegate=yes` has it.
+fn steps_aside(lab: &Lab) -> Outcome {
+    let step = lab.bin("step-03").display().to_string();
+    let script = "cd /sys/fs/cgroup/delegated && echo $$ > cgroup.procs && rmdir session
+        \"$0\" run --pids 4 true; echo $?
+        exec \"$0\" run --pids 8 --cpus 0.5 --memory 32M cat /proc/self/cgroup";
+    let output = run(lab, &mut vm(lab, &["--user", "--", "sh", "-c", script, &step]))?;
+    expect(&output, 0, b"125\n0::/\n")?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("\"/sys/fs/cgroup/delegated\": EBUSY"), "{stderr}");
+    Ok(())
+}
+
+/// The kernel is nothing that a test downloads: where it is not there, that must be said.
+fn emulates(lab: &Lab) -> Outcome {
+    let script =
+        "printf '%s' \"$0\"; cat >&2 /sys/fs/cgroup/cgroup.controllers; ls /proc/self/ns/time >&2; exit 42";
+    let output = run(lab, &mut vm(lab, &["--with", "qemu", "--", "sh", "-c", script, "a b\n\u{e9}"]))?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(125) {
+        let lacks = ["--fetch downloads", "only root may", "apt-get install"];
+        return if lacks.iter().any(|lack| stderr.contains(lack)) {
+            Ok(())
+        } else {
+            Err(stderr.into_owned())
+        };
+    }
+    expect(&output, 42, "a b\n\u{e9}".as_bytes())?;
+    // What User-mode Linux lacks.
+    assert!(stderr.contains("cpuset") && stderr.contains("/proc/self/ns/time\n"), "{stderr}");
+    Ok(())
 }
 
 fn cannot_execute(lab: &Lab) -> Outcome {

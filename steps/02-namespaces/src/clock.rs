@@ -12,6 +12,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 /// `CLONE_NEWTIME`; it shares its bit with clone(2)'s signal number, so it has no place among its flags.
 const CLONE_NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
 
+// ANCHOR: shift
 /// Enters a new time namespace whose clocks are ahead by so many seconds, or behind. Errors: EINVAL from a
 /// kernel without time namespaces, ERANGE for clocks before zero.
 pub fn shift(seconds: i64) -> Result<()> {
@@ -22,3 +23,4 @@ pub fn shift(seconds: i64) -> Result<()> {
     let namespace = File::open(path).doing("open(2)", path)?;
     setns(&namespace, CLONE_NEWTIME).doing("setns(2) CLONE_NEWTIME", path)
 }
+// ANCHOR_END: shift

@@ -40,6 +40,7 @@ impl Maps {
         Self { uids: own(geteuid().as_raw()), gids: own(getegid().as_raw()) }
     }
 
+    // ANCHOR: write_for
     /// Writes them for a process that waits in a new user namespace. The order matters: without privilege
     /// gid_map is EPERM until setgroups is denied. The kernel takes each map in one write, once.
     pub fn write_for(&self, pid: Pid, tier: Tier) -> Result<()> {
@@ -49,8 +50,10 @@ impl Maps {
         write(pid, "uid_map", &lines(&self.uids))?;
         write(pid, "gid_map", &lines(&self.gids))
     }
+    // ANCHOR_END: write_for
 }
 
+// ANCHOR: become_root
 /// Takes the ids that the maps have given, in init: groups first, for afterwards they may not be changed.
 pub fn become_root(gate: &Gate) -> Result<()> {
     match setgroups(&[]) {
@@ -62,6 +65,7 @@ pub fn become_root(gate: &Gate) -> Result<()> {
     setuid(Uid::from_raw(0)).doing("setuid(2)", "0")?;
     gate.die_with_parent()
 }
+// ANCHOR_END: become_root
 
 fn write(pid: Pid, file: &str, text: &str) -> Result<()> {
     let path = format!("/proc/{pid}/{file}");

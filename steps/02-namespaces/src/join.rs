@@ -10,6 +10,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, chdir, chroot, fchdir, getpid};
 use step_00::supervise::pidfd_open;
 
+// ANCHOR: enter
 /// Enters those namespaces of a process that differ from ours, and its root directory.
 ///
 /// The pid namespace is the exception to "enters": only children that are made afterwards live in it.
@@ -27,6 +28,7 @@ pub fn enter(pid: Pid) -> Result<()> {
     chroot(".").doing("chroot(2)", &target)?;
     chdir("/").doing("chdir(2)", "/")
 }
+// ANCHOR_END: enter
 
 /// Entering one's own user namespace is EINVAL, so what we share is left out.
 fn differing(pid: Pid) -> CloneFlags {

@@ -65,6 +65,7 @@ impl Init {
     }
 }
 
+// ANCHOR: spawn
 /// Makes init, the first process of its namespaces, which runs `body` and ends in it. The body passes the
 /// gate first: until the parent has opened it, ids are unmapped and limits not set.
 ///
@@ -84,7 +85,9 @@ pub fn spawn(clone: Clone3<'_>, body: impl FnOnce(&Gate) -> Result<Infallible>) 
         Some((pid, pidfd)) => Ok(Init { child: birth.parent(pid, pidfd), keeper }),
     }
 }
+// ANCHOR_END: spawn
 
+// ANCHOR: clone3
 /// The call. `None` in the child; its pid and a descriptor for it in the parent.
 fn clone3(clone: Clone3<'_>) -> Result<Option<(Pid, OwnedFd)>> {
     // SAFETY: clone_args is a structure of integers, for which zero means "not asked for".
@@ -112,6 +115,7 @@ fn clone3(clone: Clone3<'_>) -> Result<Option<(Pid, OwnedFd)>> {
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Some((Pid::from_raw(i32::try_from(pid).unwrap_or(-1)), pidfd)))
 }
+// ANCHOR_END: clone3
 
 /// Flags by name, joined as C has them.
 pub fn names(flags: CloneFlags) -> String {

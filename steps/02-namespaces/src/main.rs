@@ -64,6 +64,7 @@ fn run_command(options: &Options, run: &cli::Run) -> Result<u8> {
     container(root.path(), options, &Program::new(&run.command)?.in_container()?)
 }
 
+// ANCHOR: container
 /// The container so far.
 fn container(root: &Path, options: &Options, program: &Program) -> Result<u8> {
     let tier = Tier::of_self();
@@ -93,6 +94,7 @@ fn container(root: &Path, options: &Options, program: &Program) -> Result<u8> {
     }
     init.release_and_wait()
 }
+// ANCHOR_END: container
 
 fn enter(pid: Pid, command: &[OsString]) -> Result<u8> {
     let program = Program::new(command)?.in_container()?;

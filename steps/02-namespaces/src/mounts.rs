@@ -12,11 +12,13 @@ use nix::mount::{MsFlags, mount};
 
 const NONE: Option<&str> = None;
 
+// ANCHOR: make_private
 /// Cuts propagation both ways, recursively.
 pub fn make_private() -> Result<()> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
         .doing("mount(2) MS_REC|MS_PRIVATE on", "/")
 }
+// ANCHOR_END: make_private
 
 /// Mounts a new /proc below the root: it shows the pid namespace of the one who mounts it.
 ///

@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use step_00::supervise::{FORWARDED, exit_status};
 use step_00::{Program, birth, spawn};
 
+// ANCHOR: init
 /// Starts the command as a child, reaps whatever ends, and ends as the command does.
 ///
 /// `exec` is how the command is executed; its error comes back as ours.
@@ -45,7 +46,9 @@ pub fn init(program: &Program, exec: fn(&Program) -> Result<Infallible>) -> Resu
         }
     }
 }
+// ANCHOR_END: init
 
+// ANCHOR: reap
 /// Collects every child that has ended. One SIGCHLD may stand for several of them. The exit status of the
 /// command, if it is among them.
 fn reap(command: Pid) -> Result<Option<u8>> {
@@ -59,3 +62,4 @@ fn reap(command: Pid) -> Result<Option<u8>> {
         }
     }
 }
+// ANCHOR_END: reap

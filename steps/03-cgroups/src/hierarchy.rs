@@ -111,22 +111,27 @@ impl Hierarchies {
 }
 
 impl Hierarchy {
-    /// Where a new group is made: at the top for those who may, else below our own group. If others sit in that
-    /// too, as a shell does in a terminal's, the nearest group above will do in which nobody sits, if it is ours;
-    /// and beside the leaf into which we have stepped aside.
+    /// Where a new group is made: at the top for those who may, else below our own group. If that is not ours
+    /// alone, as in a terminal, where a shell sits as well, or lacks controllers, the nearest group above will do in
+    /// which nobody sits, if it is ours. So we come out beside a leaf into which we have stepped aside, too.
     pub fn parent(&self) -> &Path {
         let may = |dir: &&Path| access(*dir, AccessFlags::W_OK).is_ok();
         if may(&self.mount.as_path()) {
             return &self.mount;
         }
-        let sitting =
-            |dir: &Path| fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default().lines().count();
-        let in_leaf = self.own.to_string_lossy().ends_with(LEAF);
-        if self.version == Version::V1 || sitting(&self.own) <= 1 && !in_leaf {
+        if self.version == Version::V1 {
             return &self.own;
         }
+        let count = |dir: &Path, file| {
+            fs::read_to_string(dir.join(file)).unwrap_or_default().split_whitespace().count()
+        };
         let above = self.own.ancestors().skip(1).take_while(|dir| dir.starts_with(&self.mount));
-        above.take_while(may).find(|dir| sitting(dir) == 0).unwrap_or(&self.own)
+        let Some(above) = above.take_while(may).find(|dir| count(dir, "cgroup.procs") == 0) else {
+            return &self.own;
+        };
+        let alone = count(&self.own, "cgroup.procs") <= 1 && !self.own.to_string_lossy().ends_with(LEAF);
+        let complete = count(&self.own, "cgroup.controllers") == count(above, "cgroup.controllers");
+        if alone && complete { &self.own } else { above }
     }
 }
 

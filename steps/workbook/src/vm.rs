@@ -1,10 +1,11 @@
 //! A kernel that allows everything: a machine of one's own for one command, thrown away afterwards.
 //!
-//! User-mode Linux is a kernel that runs as an ordinary process. It boots with the host's file system as its root
-//! and a tmpfs over it, so that the checkout is there and cannot be damaged. This very program is the first
-//! process inside.
+//! User-mode Linux is a kernel that runs as an ordinary process; QEMU emulates a whole computer, slower and more
+//! complete. Either boots with the host's file system as its root and a tmpfs over it, so that the checkout is
+//! there and cannot be damaged. This very program is the first process inside.
 //!
-//! - [`uml`]: what it needs, and how it is started
+//! - [`uml`] and [`qemu`]: what each of them needs, and how it is started; [`debian`]: a kernel for the latter,
+//!   and [`cpio`]: the root that it begins with
 //! - [`keeper`]: the process that ends all of it, whatever happens to us
 //! - [`frame`]: what host and machine say to each other; [`order`]: what shall be done inside
 //! - [`conversation`]: the host's side of it; [`inside`]: the machine's side
@@ -23,10 +24,13 @@ use step_00::supervise::FORWARDED;
 use step_03::limits::Bytes;
 
 mod conversation;
+mod cpio;
+mod debian;
 mod frame;
 pub mod inside;
 mod keeper;
 mod order;
+mod qemu;
 mod uml;
 
 use keeper::Part;
@@ -49,9 +53,12 @@ pub const INSIDE: &str = "vm-inside";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_STATUS)]
 pub struct Args {
-    /// The kernel; User-mode Linux is the one there is so far
+    /// The kernel: User-mode Linux, or a Debian kernel in QEMU. Without this: the first of them that is found
     #[arg(long, value_enum, value_name = "KERNEL")]
     with: Option<Kernel>,
+    /// Download the kernel for QEMU to the cache directory, if it is not there
+    #[arg(long)]
+    fetch: bool,
     /// Run the command as an ordinary user, in a control group that is delegated to them: as you, or as uid 1000
     /// if you are root
     #[arg(long)]
@@ -86,6 +93,8 @@ the command, a second one ends the machine.";
 enum Kernel {
     /// User-mode Linux: starts within two seconds, as an ordinary user too
     Uml,
+    /// A Debian kernel in an emulated computer: slower, lacks nothing, and is for root alone
+    Qemu,
 }
 
 /// A machine that is ready to be started.
@@ -108,9 +117,7 @@ pub fn run(args: &Args) -> Result<u8> {
     signals.thread_block().doing("sigprocmask(2)", "")?;
 
     let order = args.order()?;
-    let machine = match args.with.unwrap_or(Kernel::Uml) {
-        Kernel::Uml => uml::machine(&uml::find()?, args.memory, !order.writable.is_empty())?,
-    };
+    let machine = args.machine(!order.writable.is_empty())?;
     let console =
         File::from(memfd_create(c"console", MFdFlags::MFD_CLOEXEC).doing("memfd_create(2)", "console")?);
     let limits = conversation::Limits { boot: machine.patience, command: args.timeout.into() };
@@ -127,6 +134,20 @@ pub fn run(args: &Args) -> Result<u8> {
 }
 
 impl Args {
+    /// The machine that was asked for; else User-mode Linux, or QEMU if only that is there.
+    fn machine(&self, writable: bool) -> Result<Machine> {
+        let uml = |program: &PathBuf| uml::machine(program, self.memory, writable);
+        let qemu = || qemu::find(self.fetch).and_then(|found| qemu::machine(&found, self.memory));
+        match self.with {
+            Some(Kernel::Uml) => uml(&uml::find()?),
+            Some(Kernel::Qemu) => qemu(),
+            None => match uml::find() {
+                Ok(program) => uml(&program),
+                Err(missing) => qemu().map_err(|_| missing),
+            },
+        }
+    }
+
     fn order(&self) -> Result<Order> {
         let cwd = std::env::current_dir().doing("find the working directory", "")?;
         let program =
@@ -136,9 +157,10 @@ impl Args {
         if let Some(user) = &user {
             order::set(&mut env, "HOME", &user.home);
         }
+        let bin = env.iter().find(|(name, _)| name == "DIVE_BIN_DIR").map(|(_, value)| value.clone());
         Ok(Order {
             argv: self.command.clone(),
-            kept: order::kept(&cwd, program, std::env::var_os("DIVE_BIN_DIR")),
+            needed: order::needed(&cwd, program, bin),
             cwd: cwd.into_os_string(),
             env,
             umask: 0o022,
@@ -160,7 +182,7 @@ fn cache() -> Option<PathBuf> {
 /// A program by its name, in PATH, in the usual folders, or unpacked in the cache.
 fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let usual = ["/usr/bin", "/usr/libexec"].map(PathBuf::from);
+    let usual = ["/usr/bin", "/usr/sbin", "/sbin", "/usr/lib/qemu", "/usr/libexec"].map(PathBuf::from);
     let unpacked = cache().map(|cache| cache.join("usr/bin"));
     let folders = std::env::split_paths(&path).chain(usual).chain(unpacked);
     folders

@@ -165,7 +165,7 @@ fn judge_losses(losses: &[(Ability, &str)], tried: &Tried, machine: &Machine) ->
 /// What always remains.
 fn in_a_machine_of_its_own(dive: &Machine, step: &Machine) -> Remedy {
     let command = format!("{} vm -- {}", dive.exe, step.exe);
-    let cost = "changes nothing here: a kernel of its own for one command; slower, and needs user-mode-linux";
+    let cost = "changes nothing here: a kernel of its own for one command; slower, and needs user-mode-linux or QEMU";
     Remedy { command, cost: cost.into() }
 }
 

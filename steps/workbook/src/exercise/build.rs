@@ -48,7 +48,8 @@ pub(crate) fn build(course: &Course, package: &Package<'_>, bins: &[String], tol
     };
     cargo.args(bins.iter().flat_map(|bin| ["--bin", bin]));
     if !told {
-        cargo.args(["--quiet", "--keep-going"]);
+        // Nobody edits what is built here: a second copy of each binary would be for nothing.
+        cargo.args(["--quiet", "--keep-going"]).env("CARGO_INCREMENTAL", "0");
     }
     cargo.stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = cargo.spawn().doing("execute", "cargo")?;

@@ -11,13 +11,18 @@ use toml::{Table, Value};
 
 use super::compose::{read, write_if_new};
 use super::course::Course;
+use super::progress::hash_of_text;
 
 /// Writes Cargo.toml and Cargo.lock of a package like `work` into a directory.
+///
+/// To cargo the root packages of two workspaces are the same if they are called the same, and in one target folder the
+/// one would be taken for the other's, compiled already. So the name says where it lies.
 pub(crate) fn write(course: &Course, dir: &Path, name: &str) -> Result<()> {
     fs::create_dir_all(dir).doing("mkdir(2)", dir)?;
     let root = table(&course.root.join("Cargo.toml"))?;
     let work = table(&course.root.join("work/Cargo.toml"))?;
-    let manifest = standalone(&course.root, &root, &work, name);
+    let place = hash_of_text(&dir.display().to_string());
+    let manifest = standalone(&course.root, &root, &work, &format!("{name}-{}", &place[..8]));
     write_if_new(&dir.join("Cargo.toml"), &manifest)?;
     // Cargo prunes what is not needed from its copy; the versions stay.
     let (lock, own) = (course.root.join("Cargo.lock"), dir.join("Cargo.lock"));
@@ -89,5 +94,16 @@ mod tests {
         assert_eq!(manifest["dependencies"]["nix"]["features"][0].as_str(), Some("fs"));
         assert_eq!(manifest["profile"]["dev"]["debug"].as_integer(), Some(1));
         assert_eq!(manifest["package"]["edition"].as_str(), Some("2024"));
+    }
+    #[test]
+    fn packages_at_two_places_are_two_to_cargo() {
+        let course = Course { root: Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), exercises: vec![] };
+        let name = || -> String {
+            let dir = tempfile::tempdir().expect("a directory");
+            write(&course, dir.path(), "work").expect("written");
+            let manifest = table(&dir.path().join("Cargo.toml")).expect("TOML");
+            manifest["package"]["name"].as_str().expect("a name").to_owned()
+        };
+        assert_ne!(name(), name());
     }
 }

@@ -49,9 +49,12 @@ impl Work {
         let elsewhere = own.is_some();
         let dir = own.unwrap_or_else(|| course.root.join("work"));
         if elsewhere {
-            manifest::write(course, &dir, "work")?;
+            fs::create_dir_all(&dir).doing("mkdir(2)", &dir)?;
         }
         let dir = dir.canonicalize().doing("find", &dir)?;
+        if elsewhere {
+            manifest::write(course, &dir, "work")?;
+        }
         Ok(Self { dir, elsewhere, progress: Progress::default() })
     }
 

@@ -6,10 +6,12 @@
 
 use std::convert::Infallible;
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use kit::{Doing, Error, Result};
 use nix::sys::reboot::{RebootMode, reboot};
@@ -20,14 +22,25 @@ use super::frame::{Decoder, Frame};
 use super::order::Order;
 
 mod group;
-mod module;
+pub(super) mod module;
 mod serve;
 mod tree;
+
+/// Where the host's files are mounted if they are not the root.
+pub(super) const HOST: &str = "/host";
+/// Where the modules lie that lead there, in the order of their names.
+pub(super) const MODULES: &str = "/modules";
+
+/// How long a device may take to appear.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the kernel's command line says to the first process of a machine.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The device that leads to the host
+    /// The tag under which a virtio device offers the host's files; without it they are the root already
+    #[arg(long)]
+    host: Option<String>,
+    /// The device that leads to the host, or how its name begins
     line: PathBuf,
     /// What the kernel appends
     rest: Vec<OsString>,
@@ -41,25 +54,51 @@ pub fn run(args: &Args) -> Result<u8> {
         return Err(error.advise("cargo dive vm starts it"));
     }
     tree::mount_first()?;
-    let mut line = Line::open(&args.line)?;
+    if args.host.is_some() {
+        module::load_all(Path::new(MODULES))?;
+    }
+    let mut line = Line::open(&device(&args.line)?)?;
     line.say(&Frame::Ready)?;
-    let outcome = obey(&mut line);
+    let outcome = obey(&mut line, args.host.as_deref());
     line.say(&Frame::Ended(outcome))?;
     // The host says when it has read everything; a line that is closed says the same.
     while !matches!(line.hear(), Ok(Frame::Over) | Err(_)) {}
     switch_off().map(|never| match never {})
 }
 
-fn obey(line: &mut Line) -> Result<u8> {
+/// A device appears a moment after its module was loaded.
+fn device(begins: &Path) -> Result<PathBuf> {
+    let dir = begins.parent().unwrap_or(Path::new("/dev"));
+    let begun = Instant::now();
+    loop {
+        let entries = fs::read_dir(dir).doing("list", dir)?.flatten().map(|entry| entry.path());
+        let ours = |path: &PathBuf| {
+            path.as_os_str().as_encoded_bytes().starts_with(begins.as_os_str().as_encoded_bytes())
+        };
+        if let Some(device) = entries.filter(ours).min() {
+            return Ok(device);
+        }
+        if begun.elapsed() > PATIENCE {
+            return Err(Error::refused("find the line to the host", begins.display(), "it does not appear"));
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+fn obey(line: &mut Line, host: Option<&str>) -> Result<u8> {
     let Frame::Order(order) = line.hear()? else {
         return Err(Error::refused("read from the host's line", "", "the order does not come first"));
     };
-    surround(&order)?;
+    surround(&order, host)?;
     serve::command(line, &order)
 }
 
-fn surround(order: &Order) -> Result<()> {
-    tree::make(order)?;
+fn surround(order: &Order, host: Option<&str>) -> Result<()> {
+    let below = match host {
+        None => Path::new("/"),
+        Some(tag) => tree::mount_host(tag, order)?,
+    };
+    tree::make(below, order)?;
     group::hand_everything_down()?;
     tree::link_modules(order)?;
     if let Some(user) = &order.user {
@@ -81,7 +120,7 @@ pub(super) struct Line {
 
 impl Line {
     /// Opens the device. A serial line gets none of the services of a terminal: they would change bytes.
-    fn open(device: &std::path::Path) -> Result<Self> {
+    fn open(device: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).custom_flags(libc::O_NOCTTY | libc::O_CLOEXEC).open(device);
         let file = file.doing("open(2)", device)?;

@@ -1,7 +1,7 @@
 //! The process that ends the machine, whatever ends its owner.
 //!
 //! A machine is several processes: User-mode Linux has helpers for input and output and one process for each
-//! program inside. Killing the first of them leaves others behind. So a
+//! program inside, QEMU has a server for the file system. Killing the first of them leaves others behind. So a
 //! keeper starts them, each in a process group of its own; orphans fall to it, for it is a subreaper (prctl(2));
 //! and the kernel tells it when its parent dies, even by `kill -9`. Then it kills the groups, waits until
 //! nobody is left, and ends.

@@ -1,6 +1,7 @@
 //! What shall be done inside, told in one message: nothing of it passes through a shell or a kernel's command
 //! line, so any bytes are safe.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -28,8 +29,8 @@ pub(super) struct Order {
     pub(super) modules: OsString,
     /// Directories whose changes are kept.
     pub(super) writable: Vec<OsString>,
-    /// Directories below the host's /tmp that the new /tmp shall show.
-    pub(super) kept: Vec<OsString>,
+    /// Directories that the command cannot do without.
+    pub(super) needed: Vec<OsString>,
 }
 
 /// An ordinary user inside.
@@ -93,21 +94,25 @@ pub(super) fn set(env: &mut Vec<(OsString, OsString)>, name: &str, value: &OsStr
     env.push((name.into(), value.to_owned()));
 }
 
-/// Which directories below /tmp the command cannot do without: where it starts, where it lies, and where the
-/// tests look for the built programs. The rest of the host's /tmp is nobody's business inside.
-pub(super) fn kept(cwd: &Path, program: &OsStr, bin: Option<OsString>) -> Vec<OsString> {
+/// Which directories the command cannot do without: where it starts, where it lies, and where the tests look for
+/// the built programs.
+pub(super) fn needed(cwd: &Path, program: &OsStr, bin: Option<OsString>) -> Vec<OsString> {
     let program = Path::new(program);
     let folder = program.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut kept: Vec<PathBuf> = Vec::new();
-    for dir in [Some(cwd.to_owned()), folder.map(|folder| cwd.join(folder)), bin.map(|bin| cwd.join(bin))] {
-        let Some(dir) = dir.and_then(|dir| dir.canonicalize().ok()) else { continue };
-        let below = dir.strip_prefix("/tmp").is_ok_and(|rest| !rest.as_os_str().is_empty());
-        if below && !kept.iter().any(|known| dir.starts_with(known)) {
-            kept.retain(|known| !known.starts_with(&dir));
-            kept.push(dir);
-        }
+    let dirs = [Some(cwd.to_owned()), folder.map(|folder| cwd.join(folder)), bin.map(|bin| cwd.join(bin))];
+    let dirs = dirs.into_iter().flatten().filter_map(|dir| dir.canonicalize().ok());
+    dirs.map(PathBuf::into_os_string).collect()
+}
+
+impl Order {
+    /// Those below the host's /tmp, which the new /tmp shall show; the rest of it is nobody's business inside. None of
+    /// them is below another.
+    pub(super) fn kept(&self) -> BTreeSet<&Path> {
+        let below = |dir: &&Path| dir.parent().is_some_and(|above| above.starts_with("/tmp"));
+        let dirs: BTreeSet<_> = self.needed.iter().map(Path::new).filter(below).collect();
+        let inner = |dir: &&Path| dir.ancestors().skip(1).any(|above| dirs.contains(above));
+        dirs.iter().copied().filter(|dir| !inner(dir)).collect()
     }
-    kept.into_iter().map(PathBuf::into_os_string).collect()
 }
 
 /// A directory whose changes are to be kept, as the machine will name it.
@@ -126,7 +131,8 @@ mod tests {
     #[test]
     fn an_order_of_any_bytes_survives_json() {
         let odd = OsStr::from_bytes(b"a b\n\"'\\\xff$(x)").to_owned();
-        let order = Order { argv: vec![odd.clone()], cwd: odd.clone(), kept: vec![odd], ..Order::default() };
+        let order =
+            Order { argv: vec![odd.clone()], cwd: odd.clone(), needed: vec![odd], ..Order::default() };
         let json = serde_json::to_vec(&order).expect("JSON");
         assert_eq!(serde_json::from_slice::<Order>(&json).expect("an order"), order);
     }
@@ -158,11 +164,22 @@ mod tests {
         let dir = tempfile::Builder::new().tempdir_in("/tmp").expect("a directory");
         let (outer, inner) = (dir.path(), dir.path().join("bin"));
         std::fs::create_dir(&inner).expect("mkdir");
-        let kept_of = |cwd: &Path, program: &Path, bin| kept(cwd, program.as_os_str(), bin);
-        assert_eq!(kept_of(Path::new("/"), Path::new("sh"), None), Vec::<OsString>::new());
-        assert_eq!(kept_of(Path::new("/tmp"), Path::new("sh"), None), Vec::<OsString>::new());
-        assert_eq!(kept_of(&inner, Path::new("sh"), Some(outer.into())), [outer.as_os_str()]);
-        assert_eq!(kept_of(outer, Path::new("bin/x"), None), [outer.as_os_str()]);
-        assert_eq!(kept_of(Path::new("/"), &inner.join("x"), None), [inner.as_os_str()]);
+        let kept = |cwd: &Path, program: &Path, bin| {
+            let needed = needed(cwd, program.as_os_str(), bin);
+            let order = Order { needed, ..Order::default() };
+            order.kept().into_iter().map(Path::to_owned).collect::<Vec<_>>()
+        };
+        let nothing = Vec::<PathBuf>::new();
+        assert_eq!(kept(Path::new("/"), Path::new("sh"), None), nothing);
+        assert_eq!(kept(Path::new("/tmp"), Path::new("sh"), None), nothing);
+        assert_eq!(kept(&inner, Path::new("sh"), Some(outer.into())), [outer]);
+        assert_eq!(kept(outer, Path::new("bin/x"), None), [outer]);
+        assert_eq!(kept(Path::new("/"), &inner.join("x"), None), [inner.as_path()]);
+    }
+
+    #[test]
+    fn what_the_command_needs_may_lie_anywhere() {
+        let found = needed(Path::new("/usr"), OsStr::new("/etc/x"), Some("/usr/bin".into()));
+        assert_eq!(found, ["/usr", "/etc", "/usr/bin"]);
     }
 }

@@ -73,7 +73,7 @@ impl Modules {
 
 /// The files of a module, in the order in which they are loaded. A line of modules.dep is `FILE: NEEDED…`, in
 /// which each file stands before those that it needs itself.
-fn files<'a>(dependencies: &'a str, name: &str) -> Option<Vec<&'a str>> {
+pub(in super::super) fn files<'a>(dependencies: &'a str, name: &str) -> Option<Vec<&'a str>> {
     let is_asked = |file: &str| {
         let base = file.rsplit('/').next().unwrap_or(file);
         base.split('.').next().is_some_and(|stem| stem.replace('-', "_") == name.replace('-', "_"))
@@ -83,8 +83,16 @@ fn files<'a>(dependencies: &'a str, name: &str) -> Option<Vec<&'a str>> {
     Some(needed.split_whitespace().rev().chain([file]).collect())
 }
 
+/// Loads each file of a directory, in the order of their names.
+pub(super) fn load_all(dir: &Path) -> Result<()> {
+    let mut files: Vec<_> =
+        fs::read_dir(dir).doing("list", dir)?.flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files.iter().try_for_each(|file| load(file))
+}
+
 /// Loads a file. One that is loaded already is no error.
-pub(super) fn load(file: &Path) -> Result<()> {
+fn load(file: &Path) -> Result<()> {
     let module = File::open(file).doing("open(2) kernel module", file)?;
     match finit_module(&module, c"", flags(file)) {
         Ok(()) | Err(Errno::EEXIST) => Ok(()),

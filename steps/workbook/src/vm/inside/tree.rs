@@ -10,9 +10,10 @@ use kit::{Doing, Error, Result};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::utsname::uname;
-use nix::unistd::{Gid, Uid, chdir, chown, pivot_root, sethostname};
+use nix::unistd::{Gid, Uid, chdir, chown, chroot, pivot_root, sethostname};
 
 use super::super::order::{Order, User};
+use super::HOST;
 use super::module::Modules;
 
 /// Where the pieces are put together: a tmpfs over the host's /run, which is empty inside anyway.
@@ -31,22 +32,32 @@ pub(super) fn mount_first() -> Result<()> {
     }
 }
 
-/// Makes the new root and moves into it.
-pub(super) fn make(order: &Order) -> Result<()> {
+/// Mounts the host's files, which a virtio device offers. Until somebody asks for a directory that may be written,
+/// the kernel itself refuses to.
+pub(super) fn mount_host(tag: &str, order: &Order) -> Result<&'static Path> {
+    let flags = if order.writable.is_empty() { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+    let none: Option<&str> = None;
+    mount(Some(tag), HOST, Some("virtiofs"), flags, none).doing("mount(2) virtiofs on", HOST)?;
+    Ok(Path::new(HOST))
+}
+
+/// Makes the new root over the directory of the host's files, and moves into it.
+pub(super) fn make(host: &Path, order: &Order) -> Result<()> {
     let root = Path::new(WORKSHOP).join("root");
     attach("tmpfs", Path::new(WORKSHOP), "mode=755")?;
-    let modules = Modules::of(&Path::new(&order.modules).join(release()?));
+    let modules = Modules::of(&below(host, &order.modules).join(release()?));
     modules.load_filesystem("overlay")?;
     modules.load_used()?;
     for dir in ["root", "upper", "work"] {
         create(&Path::new(WORKSHOP).join(dir))?;
     }
-    attach("overlay", &root, "lowerdir=/,upperdir=/run/upper,workdir=/run/work")?;
+    let layers = format!("lowerdir={},upperdir=/run/upper,workdir=/run/work", host.display());
+    attach("overlay", &root, &layers)?;
     furnish(&root, order)?;
     for dir in &order.writable {
         let target = below(&root, dir);
         create_all(&target)?;
-        bind(Path::new(dir), &target)?;
+        bind(&below(host, dir), &target)?;
     }
     enter(&root)?;
     loopback_up()?;
@@ -82,24 +93,30 @@ fn furnish(root: &Path, order: &Order) -> Result<()> {
 /// A /tmp in which nothing of the host's is left but the directories that the command needs.
 fn fresh_tmp(root: &Path, order: &Order) -> Result<()> {
     let stashed = |index: usize| Path::new(STASH).join(index.to_string());
-    for (index, dir) in order.kept.iter().enumerate() {
+    for (index, dir) in order.kept().into_iter().enumerate() {
         create_all(&stashed(index))?;
-        bind(&below(root, dir), &stashed(index))?;
+        bind(&below(root, dir.as_ref()), &stashed(index))?;
     }
     attach("tmpfs", &below(root, OsStr::new("/tmp")), "mode=1777")?;
-    for (index, dir) in order.kept.iter().enumerate() {
-        let target = below(root, dir);
+    for (index, dir) in order.kept().into_iter().enumerate() {
+        let target = below(root, dir.as_ref());
         create_all(&target)?;
         change(&stashed(index), &target, MsFlags::MS_MOVE, "mount(2) MS_MOVE to")?;
     }
     Ok(())
 }
 
-/// Into the new root, and out of the old one. Not chroot(2) alone: who is chrooted may make no user namespace.
+/// Into the new root, and out of the old one. Not chroot(2) alone: who is chrooted may make no user namespace. The
+/// first root of a kernel cannot be pivoted away (EINVAL); there the new root is moved over it, and then chroot(2)
+/// leads to what the kernel itself takes for the root.
 fn enter(root: &Path) -> Result<()> {
     chdir(root).doing("chdir(2)", root)?;
     match pivot_root(".", ".") {
         Ok(()) => umount2(".", MntFlags::MNT_DETACH).doing("umount2(2) MNT_DETACH", "the old root")?,
+        Err(Errno::EINVAL) => {
+            change(Path::new("."), Path::new("/"), MsFlags::MS_MOVE, "mount(2) MS_MOVE to")?;
+            chroot(".").doing("chroot(2)", root)?;
+        }
         Err(errno) => return Err(Error::call("pivot_root(2)", root.display(), errno)),
     }
     chdir("/").doing("chdir(2)", "/")
@@ -117,8 +134,8 @@ pub(super) fn link_modules(order: &Order) -> Result<()> {
     symlink(&from, &link).doing("symlink(2)", &link)
 }
 
-/// Makes a user known, gives them a home, and lets them through to the working directory; the overlay takes the
-/// changes.
+/// Makes a user known, gives them a home, and lets them through to the directories that the command needs; the
+/// overlay takes the changes.
 pub(super) fn admit(user: &User, order: &Order) -> Result<()> {
     let known = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let uid = user.uid.to_string();
@@ -134,8 +151,10 @@ pub(super) fn admit(user: &User, order: &Order) -> Result<()> {
         create_all(home)?;
         chown(home, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid))).doing("chown(2)", home)?;
     }
-    for dir in Path::new(&order.cwd).ancestors() {
-        let mode = dir.metadata().doing("stat(2)", dir)?.permissions().mode();
+    for dir in order.needed.iter().flat_map(|dir| Path::new(dir).ancestors()) {
+        // What is not there inside, the command will miss itself.
+        let Ok(found) = dir.metadata() else { continue };
+        let mode = found.permissions().mode();
         if mode & 0o005 != 0o005 {
             fs::set_permissions(dir, fs::Permissions::from_mode(mode | 0o005)).doing("chmod(2)", dir)?;
         }
