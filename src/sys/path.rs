@@ -103,6 +103,7 @@ impl Root {
         })
     }
 
+    // ANCHOR: resolve
     fn resolve(&self, path: &Path, flags: OFlag, mounts: Mounts) -> Result<OwnedFd> {
         let stay = match mounts {
             Mounts::Cross => ResolveFlag::empty(),
@@ -112,6 +113,7 @@ impl Root {
         let how = OpenHow::new().flags(flags).resolve(resolve);
         resolved(|| openat2(&self.0, path, how)).map_err(|errno| explained(errno, resolve, path))
     }
+    // ANCHOR_END: resolve
 }
 
 impl AsFd for Root {
