@@ -32,6 +32,7 @@ pub fn location(fd: BorrowedFd<'_>) -> Result<PathBuf> {
     std::fs::read_link(&link).doing("readlink(2)", link)
 }
 
+// ANCHOR: close_on_exec_from
 /// Marks every descriptor from this number up as close-on-exec, so that none reaches a container by mistake;
 /// `close_range(2)` with `CLOSE_RANGE_CLOEXEC`, Linux 5.11. Unlike closing them it leaves our own usable until then.
 pub fn close_on_exec_from(first: RawFd) -> Result<()> {
@@ -43,6 +44,7 @@ pub fn close_on_exec_from(first: RawFd) -> Result<()> {
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) };
     outcome(answer, "close_range(2) CLOSE_RANGE_CLOEXEC", format!("{first}.."), "5.11").map(drop)
 }
+// ANCHOR_END: close_on_exec_from
 
 #[cfg(test)]
 mod tests {

@@ -39,6 +39,7 @@ impl Birth {
         Ok(Self { errors_in: errors_in.into(), errors_out: errors_out.into(), mask_before })
     }
 
+    // ANCHOR: child
     /// The child's side. The mask is put back, for execve(2) keeps it and the command expects it as it was.
     pub fn child(self, body: impl FnOnce() -> Result<Infallible>) -> ! {
         drop(self.errors_in);
@@ -48,12 +49,15 @@ impl Birth {
         let status = if matches!(sent, Ok(Ok(()))) { error.status() } else { kit::error::FAILED };
         end(status)
     }
+    // ANCHOR_END: child
 
+    // ANCHOR: parent
     /// The parent's side. Letting go of the child's end is what makes end-of-file arrive.
     pub fn parent(self, child: Pid, pidfd: OwnedFd) -> Child {
         drop(self.errors_out);
         Child::new(child, pidfd, Errors(self.errors_in), self.mask_before)
     }
+    // ANCHOR_END: parent
 }
 
 /// Ends a child. An ordinary exit would flush buffers and run handlers that are copies of the parent's.

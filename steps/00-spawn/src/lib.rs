@@ -26,6 +26,7 @@ pub use birth::Birth;
 pub use program::{Program, exec};
 pub use supervise::Child;
 
+// ANCHOR: spawn
 /// Makes a child, which runs `body` and ends in it: by execve(2), or by reporting its error to the parent.
 ///
 /// Errors name fork(2): EAGAIN at a limit of processes, ENOMEM.
@@ -43,7 +44,9 @@ pub fn spawn(body: impl FnOnce() -> Result<Infallible>) -> Result<Child> {
         ForkResult::Parent { child } => Ok(birth.parent(child, supervise::pidfd_open(child)?)),
     }
 }
+// ANCHOR_END: spawn
 
+// ANCHOR: die_with
 /// Ends the calling process when its parent ends, even by `kill -9`: nobody would be left to wait for it.
 fn die_with(parent: Pid) -> Result<()> {
     prctl::set_pdeathsig(Signal::SIGKILL).doing("prctl(2) PR_SET_PDEATHSIG", "SIGKILL")?;
@@ -53,3 +56,4 @@ fn die_with(parent: Pid) -> Result<()> {
     }
     Err(Error::refused("wait for the parent's death", parent, "it is dead already"))
 }
+// ANCHOR_END: die_with

@@ -37,11 +37,13 @@ fn main() -> ExitCode {
     })
 }
 
+// ANCHOR: run
 /// All there is to it.
 fn run(program: &Program) -> Result<u8> {
     let child = spawn(|| exec(program))?;
     child.wait()
 }
+// ANCHOR_END: run
 
 fn demonstrate() -> Result<u8> {
     let mut capture = Capture::new()?;

@@ -79,6 +79,7 @@ impl Program {
     }
 }
 
+// ANCHOR: exec
 /// Becomes the program; returns only if that failed. 127 if it is nowhere, 126 if it cannot be executed.
 pub fn exec(program: &Program) -> Result<Infallible> {
     if let Some(stdout) = &program.stdout {
@@ -99,6 +100,7 @@ pub fn exec(program: &Program) -> Result<Infallible> {
     }
     Err(refused(program, answer))
 }
+// ANCHOR_END: exec
 
 fn refused(program: &Program, errno: Errno) -> Error {
     let status = if errno == Errno::ENOENT { NOT_FOUND } else { NOT_EXECUTABLE };

@@ -117,6 +117,7 @@ pub fn pidfd_open(pid: Pid) -> Result<OwnedFd> {
     Ok(pidfd)
 }
 
+// ANCHOR: exit_status
 /// The status as a shell tells it.
 pub fn exit_status(status: WaitStatus) -> u8 {
     match status {
@@ -125,3 +126,4 @@ pub fn exit_status(status: WaitStatus) -> u8 {
         _ => u8::MAX,
     }
 }
+// ANCHOR_END: exit_status

@@ -17,6 +17,7 @@ pub mod loader;
 
 pub use loader::exec;
 
+// ANCHOR: chroot_into
 /// Makes a directory the root of the calling process.
 ///
 /// The order matters. chroot(2) does not move the working directory: a process that stood outside stays
@@ -29,3 +30,4 @@ pub fn chroot_into(root: &Path) -> Result<()> {
     chroot(".").doing("chroot(2)", root)?;
     chdir("/").doing("chdir(2)", "/")
 }
+// ANCHOR_END: chroot_into

@@ -24,6 +24,7 @@ pub fn exec(program: &Program) -> Result<Infallible> {
     })
 }
 
+// ANCHOR: explain
 fn explain(program: &Program, error: Error) -> Error {
     let candidates = program.candidates();
     let paths = candidates.iter().map(|path| Path::new(OsStr::from_bytes(path.as_bytes())));
@@ -36,7 +37,9 @@ fn explain(program: &Program, error: Error) -> Error {
     }
     error.advise("no such file below this root")
 }
+// ANCHOR_END: explain
 
+// ANCHOR: interpreter
 /// The loader of an ELF file, or what a script's first line names.
 fn interpreter(path: &Path) -> Option<PathBuf> {
     if let Some(elf) = Elf::read(path).ok()? {
@@ -47,3 +50,4 @@ fn interpreter(path: &Path) -> Option<PathBuf> {
     let word = line.trim_ascii().split(u8::is_ascii_whitespace).next()?;
     Some(PathBuf::from(OsStr::from_bytes(word)))
 }
+// ANCHOR_END: interpreter

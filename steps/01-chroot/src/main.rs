@@ -43,6 +43,7 @@ fn run_command(run: &cli::Run) -> Result<u8> {
     container(root.path(), &Program::new(&run.command)?.in_container()?)
 }
 
+// ANCHOR: container
 /// The container so far.
 fn container(root: &Path, program: &Program) -> Result<u8> {
     let tier = Tier::of_self();
@@ -55,6 +56,7 @@ fn container(root: &Path, program: &Program) -> Result<u8> {
     })?;
     child.wait()
 }
+// ANCHOR_END: container
 
 fn demonstrate() -> Result<u8> {
     let root = Rootfs::at_or_assembled(None)?;

@@ -62,6 +62,7 @@ pub fn lend_mounts(tier: Tier, root: &Path) -> Result<()> {
     mount(Some("/proc"), &proc, none, bind, none).doing("mount(2) MS_BIND|MS_REC of /proc on", &proc)
 }
 
+// ANCHOR: borrow_root
 /// Maps the caller's own uid and gid to 0 in a new user namespace: the one map that needs no privilege.
 fn borrow_root() -> Result<()> {
     let (uid, gid) = (geteuid(), getegid());
@@ -71,3 +72,4 @@ fn borrow_root() -> Result<()> {
     write("/proc/self/uid_map", format!("0 {uid} 1"))?;
     write("/proc/self/gid_map", format!("0 {gid} 1"))
 }
+// ANCHOR_END: borrow_root

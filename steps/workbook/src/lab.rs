@@ -135,13 +135,14 @@ impl Lab {
         state::reap_the_dying(Some(child));
     }
 
-    /// What is there that was not there before, a line each. Processes among it are ended and groups removed, so
+    /// What is there that was not there before, a line each. Processes among it are ended, groups and files removed, so
     /// that a fault is told once and by the one who made it.
     pub fn leaks(&self) -> Result<Vec<String>> {
         self.settle();
         let leaks = State::now(&self.name, &self.scratch)?.beyond(&self.before);
         state::end_children()?;
         state::remove_groups(&self.name)?;
+        state::remove_files(&self.name)?;
         Ok(leaks)
     }
 

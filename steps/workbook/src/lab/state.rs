@@ -80,13 +80,27 @@ fn children() -> Vec<(Pid, String)> {
 
 /// What lies in the scratch directory, and under the lab's name where a step goes if it may not use that one.
 fn files(lab: &str, scratch: &Path) -> Vec<PathBuf> {
+    entries(scratch).chain(files_elsewhere(lab)).collect()
+}
+
+fn files_elsewhere(lab: &str) -> Vec<PathBuf> {
     let prefix = format!("{}{lab}.", scratch::PREFIX);
-    let entries = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let named =
         |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
-    let elsewhere =
-        ["/tmp", "/var/tmp", "/dev/shm"].iter().flat_map(|dir| entries(Path::new(dir))).filter(named);
-    entries(scratch).chain(elsewhere).collect()
+    let elsewhere = ["/tmp", "/var/tmp", "/dev/shm"].iter().flat_map(|dir| entries(Path::new(dir)));
+    elsewhere.filter(named).collect()
+}
+
+fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+/// Removes what lies under the lab's name elsewhere; the scratch directory goes with the lab.
+pub(super) fn remove_files(lab: &str) -> Result<()> {
+    files_elsewhere(lab).iter().try_for_each(|path| {
+        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        removed.doing("remove", path)
+    })
 }
 
 /// Waits for orphans that have been killed, or end by themselves at once: each takes a moment. As process 1 does,

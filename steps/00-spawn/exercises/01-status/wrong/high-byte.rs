@@ -1,0 +1,45 @@
+// hint: high-byte
+//! The status is shifted by eight bits, and what ended by a signal has nothing there.
+
+use std::convert::Infallible;
+
+use kit::{Doing, Result, term};
+use nix::errno::Errno;
+use nix::unistd::{ForkResult, Pid, fork};
+use step_00::birth;
+
+/// A child that runs.
+pub struct Child {
+    pid: Pid,
+}
+
+/// Makes a child, in which `body` runs: it executes the command, or comes back with an error.
+pub fn spawn(body: impl FnOnce() -> Result<Infallible>) -> Result<Child> {
+    match forked()? {
+        ForkResult::Parent { child } => Ok(Child { pid: child }),
+        ForkResult::Child => {
+            let Err(error) = body();
+            term::failure(&error);
+            birth::end(error.status())
+        }
+    }
+}
+
+impl Child {
+    /// Waits for its end: what it exited with, or 128 + N when signal N ended it.
+    pub fn wait(self) -> Result<u8> {
+        let mut status = 0;
+        // SAFETY: the kernel writes one integer to the place, which lives until then.
+        #[allow(unsafe_code)]
+        let waited = unsafe { libc::waitpid(self.pid.as_raw(), &raw mut status, 0) };
+        Errno::result(waited).doing("waitpid(2)", self.pid.to_string().as_str())?;
+        Ok(u8::try_from((status >> 8) & 0xff).unwrap_or(u8::MAX))
+    }
+}
+
+/// fork(2), which returns twice.
+fn forked() -> Result<ForkResult> {
+    // SAFETY: this process has one thread, so no lock stays locked in the child.
+    #[allow(unsafe_code)]
+    unsafe { fork() }.doing("fork(2)", "")
+}

@@ -1,0 +1,41 @@
+// hint: known-late
+//! pipe(2) of old: the command inherits the writing end.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use kit::{Doing, Error, Result};
+use nix::errno::Errno;
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Pid, fork, pipe};
+use step_00::{Program, birth, exec};
+
+/// Starts a program, and comes back when it has begun, or could not.
+pub fn begin(program: &Program) -> Result<Pid> {
+    let (reads, writes) = pipe().doing("pipe(2)", "")?;
+    let (mut reads, mut writes) = (File::from(reads), File::from(writes));
+    let child = match forked()? {
+        ForkResult::Parent { child } => child,
+        ForkResult::Child => {
+            let Err(error) = exec(program);
+            let errno = error.errno().unwrap_or(Errno::EIO) as i32;
+            let _ = writes.write_all(&errno.to_ne_bytes());
+            birth::end(error.status())
+        }
+    };
+    drop(writes);
+    let mut errno = [0; 4];
+    if reads.read_exact(&mut errno).is_err() {
+        return Ok(child);
+    }
+    waitpid(child, None).doing("waitpid(2)", child.to_string().as_str())?;
+    let errno = Errno::from_raw(i32::from_ne_bytes(errno));
+    Err(Error::call("execve(2)", program.name().to_string_lossy(), errno))
+}
+
+/// fork(2), which returns twice.
+fn forked() -> Result<ForkResult> {
+    // SAFETY: this process has one thread, so no lock stays locked in the child.
+    #[allow(unsafe_code)]
+    unsafe { fork() }.doing("fork(2)", "")
+}
