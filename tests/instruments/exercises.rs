@@ -168,8 +168,9 @@ fn runs_as_root(learner: &Learner<'_>) -> Outcome {
 fn goes_on(learner: &Learner<'_>) -> Outcome {
     let report = learner.dive(&["report", "--json"])?.succeeded()?;
     let report: Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
-    let first = &report["exercises"][0];
-    assert_eq!((&first["id"], &first["passed"], &first["hints"]), (&"01.01".into(), &true.into(), &2.into()));
+    let exercises = report["exercises"].as_array().ok_or("no exercises")?;
+    let first = exercises.iter().find(|exercise| exercise["id"] == "01.01").ok_or("no 01.01")?;
+    assert_eq!((&first["passed"], &first["hints"]), (&true.into(), &2.into()));
     assert!(first["failures"].as_u64() > Some(1), "{first}");
 
     learner.dive(&["start", "02"])?.ended_with(0)?;

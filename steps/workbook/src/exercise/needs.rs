@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use kit::Tier as Privilege;
+use nix::errno::Errno;
 use nix::unistd::{AccessFlags, Uid, access, geteuid};
 use step_03::{Cgroup, Limits};
 
@@ -46,12 +47,22 @@ fn namespaces(privilege: Privilege) -> Option<String> {
     }
 }
 
+/// Made and removed again: what files and their modes say is not all that decides (delegation, v1 beside v2).
 fn control_groups() -> Option<String> {
     let limits = Limits { pids: Some(64), ..Limits::default() };
-    match Cgroup::create(&limits).and_then(Cgroup::remove) {
-        Ok(()) => None,
-        Err(error) => Some(format!("no control group can be made: {error}")),
-    }
+    let error = Cgroup::create(&limits).and_then(Cgroup::remove).err()?;
+    Some(match error.errno() {
+        Some(Errno::EROFS) => "/sys/fs/cgroup is read-only".to_owned(),
+        Some(errno @ (Errno::EACCES | Errno::EPERM)) => {
+            format!(
+                "no control group may be made here ({errno:?} from {}): cargo dive check --sudo",
+                error.doing()
+            )
+        }
+        // Without the subject, which holds a name that is another each time.
+        Some(errno) => format!("no control group can be made: {}: {errno:?}", error.doing()),
+        None => format!("no control group can be made: {error}"),
+    })
 }
 
 fn on_path(name: &str) -> bool {

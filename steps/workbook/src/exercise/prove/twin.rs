@@ -126,13 +126,15 @@ fn write(course: &Course, answer: &Answer<'_>, bins: &Path) -> Result<Vec<String
 
 fn write_whole(course: &Course, lesson: u8, dir: &Path) -> Result<()> {
     let mut files = compose::program(course, lesson)?;
-    let solved =
-        course.exercises.iter().rev().filter(|exercise| exercise.is_code() && exercise.id.lesson <= lesson);
-    for exercise in solved {
+    // The solutions join when all have their places: what one of them imports of a lesson stays that lesson's.
+    let mut modules = Files::new();
+    let of_lessons = course.exercises.iter().rev().filter(|exercise| exercise.id.lesson <= lesson);
+    for exercise in of_lessons.filter(|exercise| exercise.is_code()) {
         if compose::place(&mut files, exercise) {
-            files.insert(format!("{}.rs", exercise.about.module), compose::read(&exercise.solution())?);
+            modules.insert(format!("{}.rs", exercise.about.module), compose::read(&exercise.solution())?);
         }
     }
+    files.extend(modules);
     compose::write(&files, dir)
 }
 
