@@ -107,6 +107,8 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     drop((tree, root));
 
     plan.process.become_it()?;
+    // The parent may end as soon as it has answered. If it dies before, there is an end to be read in place of an answer.
+    set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     parent.ask(Step::Ready)?;
     wait_and_execute(plan)
 }
@@ -178,7 +180,6 @@ fn furnish(plan: &Plan<'_>, namespaces: &Namespaces, linux: &Linux, root: &Root)
 
 /// The end of the line. From here on the parent may be gone, and rightly.
 fn wait_and_execute(plan: &Plan<'_>) -> Result<Infallible> {
-    set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     if let Start::Later { start, .. } = &plan.start {
         nix::unistd::read(start, &mut [0]).doing("read(2)", "the start FIFO")?;
     }
