@@ -34,6 +34,17 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Those in which a process is now.
+    pub(super) fn of_process(pid: i32) -> Result<Vec<Self>> {
+        let place = |Hierarchy { top, controllers, own, .. }| Self {
+            dir: top.join(own),
+            controllers,
+            top,
+            ours: Vec::new(),
+        };
+        Ok(Hierarchy::of(&pid.to_string())?.into_iter().map(place).collect())
+    }
+
     fn version(&self) -> Version {
         if self.controllers.is_empty() { Version::Two } else { Version::One }
     }
@@ -60,17 +71,6 @@ pub(super) fn plan(cgroups_path: Option<&str>, id: &str) -> Result<Vec<Place>> {
         places.push(Place { dir, controllers: hierarchy.controllers, top: hierarchy.top, ours });
     }
     Ok(places)
-}
-
-/// The cgroups in which this process is: those of a container that has none of its own.
-pub(super) fn inherited() -> Result<Vec<Place>> {
-    let place = |Hierarchy { top, controllers, own, .. }| Place {
-        dir: top.join(own),
-        controllers,
-        top,
-        ours: Vec::new(),
-    };
-    Ok(Hierarchy::all()?.into_iter().map(place).collect())
 }
 
 /// An absolute path counts from the top of each hierarchy, a relative one, and none at all, from where we are.

@@ -68,6 +68,12 @@ impl Maps {
     }
 }
 
+/// Whether processes in the user namespace of this one can choose their groups.
+pub(super) fn can_choose_groups(pid: Option<i32>) -> Result<bool> {
+    let path = format!("/proc/{}/setgroups", pid.unwrap_or_default());
+    Ok(fs::read_to_string(&path).doing("read", path)?.trim() == "allow")
+}
+
 fn lines(maps: &[IdMapping]) -> String {
     let lines: Vec<_> =
         maps.iter().map(|map| format!("{} {} {}", map.container_id, map.host_id, map.size)).collect();
