@@ -74,7 +74,7 @@ enum Verb {
     /// Make a container, start it, wait for its end and remove it
     Run(create::Run),
     /// Execute another process in a container that runs
-    Exec(exec::Exec),
+    Exec(Box<exec::Exec>),
     /// Print the containers
     #[command(alias = "ls")]
     List(list::List),
