@@ -3,12 +3,13 @@
 //! - [`include`]: code out of a file that is compiled
 //! - [`snap`]: a tested output as a terminal; [`fig`]: a drawing, inline
 //! - [`manual`]: a page of the manual, and the generated index of system calls; [`glossary`]: a term
-//! - [`exercise`]: its card; [`minutes`]: how long a page takes
+//! - [`exercise`]: its card; [`minutes`]: how long a page takes; [`lesson`]: what a lesson stands on, and what it adds
 
 pub mod exercise;
 pub mod fig;
 pub mod glossary;
 pub mod include;
+pub mod lesson;
 pub mod manual;
 pub mod minutes;
 pub mod snap;
