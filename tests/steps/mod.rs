@@ -17,7 +17,7 @@ mod pivot_root;
 mod plans;
 mod readme;
 mod shape;
-mod snapshots;
+pub(crate) mod snapshots;
 mod spawn;
 mod step;
 

@@ -101,6 +101,7 @@ fn whom(name: &str) -> (&'static str, &'static str) {
     match name.split_once('.').map_or("", |(_, surroundings)| surroundings) {
         "root" => ("#", "as root"),
         "user" => ("$", "as an ordinary user"),
+        "docker" => ("#", "as root, in a container as Docker makes it"),
         "user.without-cgroups" => ("$", "as an ordinary user who may make no control groups"),
         _ => ("$", ""),
     }
