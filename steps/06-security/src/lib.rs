@@ -1,6 +1,6 @@
 //! Lesson 06: root with less than root's power.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kit::{Doing, Result};
 use serde_json::Value;
@@ -8,10 +8,16 @@ use step_05::field::{Field, Read};
 use step_05::process::Process;
 use step_05::{Bundle, Unapplied, strict};
 
+pub mod attach;
 pub mod capabilities;
+mod mount_all;
+pub mod paths;
+pub mod resolve;
 pub mod spec;
 
 use capabilities::Sets;
+pub use mount_all::mount_all;
+use resolve::Root;
 
 /// What a configuration takes away.
 #[derive(Debug, Clone)]
@@ -20,6 +26,10 @@ pub struct Confinement {
     pub capabilities: Sets,
     /// `process.noNewPrivileges`.
     pub no_new_privileges: bool,
+    /// `linux.maskedPaths`.
+    pub masked: Vec<PathBuf>,
+    /// `linux.readonlyPaths`.
+    pub read_only: Vec<PathBuf>,
 }
 
 /// Reads a bundle: what lesson 05 applies of it, and what this one does.
@@ -64,16 +74,25 @@ fn still_unapplied(before: &[Unapplied], unread: &[String]) -> Vec<Unapplied> {
 
 impl Confinement {
     fn from_field(whole: &Field<'_>) -> Result<Self> {
-        let process = whole.need("process")?;
+        let (process, linux) = (whole.need("process")?, whole.need("linux")?);
+        let paths = |key: &str| -> Result<Vec<PathBuf>> {
+            let list = linux.get(key)?.map_or(Ok(vec![]), |list| list.list())?;
+            list.iter().map(absolute).collect()
+        };
         Ok(Self {
             capabilities: Sets::from_field(process.get("capabilities")?.as_ref())?,
             no_new_privileges: process.get("noNewPrivileges")?.map_or(Ok(false), |field| field.flag())?,
+            masked: paths("maskedPaths")?,
+            read_only: paths("readonlyPaths")?,
         })
     }
 
-    /// Makes paths unreadable or read-only, in init and after the pivot.
-    pub fn confine_paths(&self) -> Result<()> {
-        Ok(())
+    /// Covers paths and makes others read-only, in init, once all is mounted and before the pivot: what covers
+    /// them is the host's.
+    pub fn confine_paths(&self, root: &Path) -> Result<()> {
+        let root = Root::open(root)?;
+        paths::mask(&root, &self.masked)?;
+        paths::make_read_only(&root, &self.read_only)
     }
 
     /// Becomes the user, and gives up every capability that was not asked for.
@@ -93,5 +112,14 @@ impl Confinement {
             capabilities::no_new_privileges()?;
         }
         Ok(())
+    }
+}
+
+fn absolute(field: &Field<'_>) -> Result<PathBuf> {
+    let text = field.text()?;
+    if text.starts_with('/') {
+        Ok(text.into())
+    } else {
+        Err(field.refuse(format!("must be absolute, and is {text:?}")))
     }
 }

@@ -15,8 +15,8 @@ use step_01::exec;
 use step_02::{Clone3, ids, mounts, spawn};
 use step_03::Cgroup;
 use step_04::{bind_to_itself, pivot_into};
-use step_05::{Bundle, mount, mount_all};
-use step_06::{Confinement, spec};
+use step_05::{Bundle, mount};
+use step_06::{Confinement, mount_all, spec};
 
 mod demonstration;
 
@@ -134,11 +134,11 @@ fn container(bundle: &Bundle, confinement: &Confinement, program: &Program) -> R
         mounts::make_private()?;
         bind_to_itself(&bundle.root)?;
         mount_all(bundle, cgroup.as_ref())?;
+        confinement.confine_paths(&bundle.root)?;
         pivot_into(&bundle.root)?;
         if config.read_only {
             mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
         }
-        confinement.confine_paths()?;
         confinement.drop_privileges(&config.process)?;
         gate.die_with_parent()?;
         confinement.seal()?;
