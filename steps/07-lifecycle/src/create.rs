@@ -34,6 +34,8 @@ pub(crate) struct Order<'a> {
     pub(crate) detached: bool,
     /// Where the master of its terminal goes, if it shall have one.
     pub(crate) console: Option<UnixStream>,
+    /// Rows and columns of the terminal.
+    pub(crate) size: Option<(u16, u16)>,
     /// Where this command ends itself as `kill -9` would, to see what is left.
     pub(crate) killed_at: Option<Milestone>,
 }
@@ -203,7 +205,7 @@ impl Inside<'_> {
     /// A terminal of the container's own devpts. The master goes out, and no copy of it stays here.
     fn make_terminal(&self, console: &UnixStream) -> Result<()> {
         let terminal = Terminal::open(MULTIPLEXER)?;
-        if let Some(size) = self.order.plan.size {
+        if let Some(size) = self.order.size {
             terminal::set_size(terminal.slave(), size)?;
         }
         terminal.bind_to(Path::new(CONSOLE))?;

@@ -21,9 +21,7 @@ pub(crate) fn exec_in(container: &Container, command: &[OsString], with_terminal
     let (Some(init), Some(document)) = (&container.record.init, container.config()?) else {
         return Err(Error::refused("exec", &container.record.id, "it was never created"));
     };
-    if with_terminal && !terminal::is_ours() {
-        return Err(Error::refused("exec --tty", &container.record.id, "standard input is no terminal"));
-    }
+    let size = if with_terminal { terminal::size(std::io::stdin())? } else { (0, 0) };
     let plan = Plan::from_document(&container.record.bundle, document)?;
     let config = &plan.bundle.config;
     let program = Program::new(command)?.env(&config.process.env)?;
@@ -41,6 +39,7 @@ pub(crate) fn exec_in(container: &Container, command: &[OsString], with_terminal
         }
         if with_terminal {
             let terminal = Terminal::open(MULTIPLEXER)?;
+            terminal::set_size(terminal.slave(), size)?;
             console::send(&theirs, terminal.master())?;
             terminal.take(config.process.uid)?;
         }

@@ -158,8 +158,8 @@ fn create_bundle(store: &Store, create: &Create) -> Result<()> {
             return Err(Error::refused("--console-socket", "", "process.terminal asks for none"));
         }
     };
-    let order =
-        Order { plan: &plan, program: &program, detached: true, console, killed_at: create.killed_at };
+    let (detached, size, killed_at) = (true, plan.size, create.killed_at);
+    let order = Order { plan: &plan, program: &program, detached, console, size, killed_at };
     commands::create(store, &create.id, &order).map(drop)
 }
 
@@ -182,7 +182,8 @@ fn run_bundle(run: &Run) -> Result<u8> {
     }
     let seat = (plan.terminal && terminal::is_ours()).then(UnixStream::pair).transpose();
     let (seat, console) = seat.doing("socketpair(2)", "")?.unzip();
-    let order = Order { plan: &plan, program: &program, detached: false, console, killed_at: None };
+    let size = terminal::size(std::io::stdin()).ok().or(plan.size);
+    let order = Order { plan: &plan, program: &program, detached: false, console, size, killed_at: None };
     commands::run(&store, &order, seat.as_ref())
 }
 
