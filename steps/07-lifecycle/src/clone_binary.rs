@@ -12,16 +12,16 @@
 use std::ffi::{CString, OsString};
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
 use kit::{Doing, Error, Result};
 use nix::fcntl::{AtFlags, FcntlArg, SealFlag, fcntl};
+use nix::mount::MsFlags;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::statvfs::{FsFlags, fstatvfs};
 use nix::unistd::execveat;
-
-use crate::mount_fd;
+use step_06::attach::copy_of;
 
 /// Where the kernel shows what a process executes.
 const EXE: &str = "/proc/self/exe";
@@ -58,9 +58,7 @@ pub fn cannot_be_written(exe: &File) -> Result<bool> {
 // ANCHOR: detached
 /// A mount of this one file, in no tree, read-only. EPERM without privilege.
 pub fn detached(exe: &File) -> Result<OwnedFd> {
-    let mount = mount_fd::detached(exe)?;
-    mount_fd::make_read_only(&mount)?;
-    Ok(mount)
+    copy_of(exe.as_fd(), false)?.set(MsFlags::MS_RDONLY, false).map(OwnedFd::from)
 }
 // ANCHOR_END: detached
 

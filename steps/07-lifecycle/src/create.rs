@@ -18,7 +18,8 @@ use step_02::gate::Gate;
 use step_02::{Clone3, Init, ids, mounts, spawn};
 use step_03::Cgroup;
 use step_04::{bind_to_itself, pivot_into};
-use step_05::{mount, mount_all};
+use step_05::mount;
+use step_06::mount_all;
 use step_07::fifo::{self, Wait};
 use step_07::hooks::Moment;
 use step_07::process::Process;
@@ -153,6 +154,7 @@ impl Inside<'_> {
         create.tell(Message::RunHooks)?;
         create.expect(Message::HooksRan, None)?;
         plan.hooks.run(Moment::CreateContainer, &self.as_seen_inside(Status::Creating))?;
+        plan.confinement.confine_paths(&bundle.root)?;
         pivot_into(&bundle.root)?;
         if *detached {
             // What its terminal does is no concern of the container's any more.
@@ -164,7 +166,7 @@ impl Inside<'_> {
         if config.read_only {
             mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
         }
-        config.process.become_user()?;
+        plan.confinement.drop_privileges(&config.process)?;
         gate.die_with_parent()?;
 
         create.tell(Message::Ready)?;
@@ -175,6 +177,7 @@ impl Inside<'_> {
         create.tell(Message::Waiting)?;
         wait.for_start()?.until_exec(|start| {
             plan.hooks.run(Moment::StartContainer, &self.as_seen_inside(Status::Created))?;
+            plan.confinement.seal()?;
             start.executes()?;
             exec(program)
         })

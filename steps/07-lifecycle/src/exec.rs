@@ -23,7 +23,7 @@ pub(crate) fn exec_in(container: &Container, command: &[OsString], with_terminal
     };
     let size = if with_terminal { terminal::size(std::io::stdin())? } else { (0, 0) };
     let plan = Plan::from_document(&container.record.bundle, document)?;
-    let config = &plan.bundle.config;
+    let (plan, config) = (&plan, &plan.bundle.config);
     let program = Program::new(command)?.env(&config.process.env)?;
     let entrance = container.record.cgroup.entrance()?;
     let (ours, theirs) = UnixStream::pair().doing("socketpair(2)", "")?;
@@ -43,8 +43,9 @@ pub(crate) fn exec_in(container: &Container, command: &[OsString], with_terminal
             console::send(&theirs, terminal.master())?;
             terminal.take(config.process.uid)?;
         }
-        config.process.become_user()?;
+        plan.confinement.drop_privileges(&config.process)?;
         gate.die_with_parent()?;
+        plan.confinement.seal()?;
         exec(&program)
     })?;
     if !with_terminal {

@@ -36,7 +36,6 @@ pub mod fifo;
 pub mod holder;
 pub mod hooks;
 pub mod join;
-pub mod mount_fd;
 pub mod plan;
 pub mod process;
 pub mod protocol;

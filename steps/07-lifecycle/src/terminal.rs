@@ -16,8 +16,8 @@ use nix::libc::winsize;
 use nix::sys::statfs::{DEVPTS_SUPER_MAGIC, fstatfs};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{Gid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, fchown, getpgrp, getpid, setsid};
-
-use crate::mount_fd;
+use step_06::attach::copy_of;
+use step_06::resolve::{Kind, Root};
 
 /// The device that makes a new line each time that it is opened. The container's own: its instance of devpts has it.
 pub const MULTIPLEXER: &str = "/dev/pts/ptmx";
@@ -73,17 +73,10 @@ impl Terminal {
         &self.slave
     }
 
-    /// Mounts the slave there, on a file that is made for it, by descriptors: no link is followed on the way.
+    /// Mounts the slave there, on a file that is made for it: by descriptors, for an image may have put a link there.
     pub fn bind_to(&self, path: &Path) -> Result<()> {
-        let (create, place) = (libc::O_CLOEXEC | libc::O_NOFOLLOW, libc::O_PATH | libc::O_NOFOLLOW);
-        let made = OpenOptions::new().write(true).create_new(true).custom_flags(create).open(path);
-        match made {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => drop(made.doing("open(2) O_CREAT", path)?),
-        }
-        let place: OwnedFd =
-            OpenOptions::new().read(true).custom_flags(place).open(path).doing("open(2)", path)?.into();
-        mount_fd::bind(&self.slave, &place).map_err(|error| error.advise(path.display()))
+        let place = Root::open(Path::new("/"))?.make(path, Kind::File)?;
+        copy_of(self.slave.as_fd(), false)?.onto(place.as_fd(), path).map(drop)
     }
 
     // ANCHOR: take
