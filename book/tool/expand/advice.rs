@@ -1,0 +1,141 @@
+//! What a program says of a refusal: `{{#advice EACCES doing="mkdir(2) cgroup" on="/sys/fs/cgroup/mine"}}`.
+//!
+//! Nothing of it is written down on the page. The advice is the kit's own, worked out for a machine that the directive
+//! describes; `-` in place of the errno is for what the kernel was not asked, and what was `said` in its place. [`messages`](crate::check::messages)
+//! sees to it that no advice is without such a place.
+
+use std::fmt::Write as _;
+
+use kit::Error;
+use kit::advice::{self, Machine, Platform};
+use nix::errno::Errno;
+
+use crate::directive::named_words;
+use crate::escape;
+
+/// The highest errno that Linux has a name for (EHWPOISON).
+const LAST: i32 = 133;
+
+/// The figure, on a single line.
+pub fn figure(words: &str) -> Result<String, String> {
+    let (errno, pairs) = named_words(words)?;
+    let (mut doing, mut on, mut said, mut machine) = ("", "", "", host());
+    for (key, value) in pairs {
+        match key {
+            "doing" => doing = value,
+            "on" => on = value,
+            "said" => said = value,
+            key => set(&mut machine, key, value)?,
+        }
+    }
+    let error = match errno {
+        "-" => Error::refused(doing, on, said),
+        name => {
+            let named = (1..=LAST).map(Errno::from_raw).find(|errno| format!("{errno:?}") == name);
+            Error::call(doing, on, named.ok_or_else(|| format!("advice: `{name}` is no errno"))?)
+        }
+    };
+    let told = advice::on(&machine, &error).ok_or_else(|| format!("advice: there is none for `{error}`"))?;
+    let name = machine.exe.rsplit('/').next().unwrap_or_default();
+    let mut text = format!("<b>{}</b>&#10;&#10;", escape(&format!("{name}: {error}")));
+    let _ = write!(text, "  why     {}&#10;", escape(&told.why));
+    for (index, remedy) in told.remedies.iter().enumerate() {
+        let head = if index == 0 { "remedy" } else { "or    " };
+        let (command, cost) = (escape(&remedy.command), escape(&remedy.cost));
+        let _ = write!(text, "  {head}  <b>{command}</b>&#10;          {cost}&#10;");
+    }
+    Ok(format!(
+        "<figure class=\"terminal\"><figcaption><span class=\"whom\">{}</span> <span class=\"tested\">worked out: \
+         kit::advice</span></figcaption><pre tabindex=\"0\" role=\"region\" aria-label=\"{}: what it means\">\
+         <samp>{text}</samp></pre></figure>",
+        surroundings(&machine),
+        escape(&error.to_string()),
+    ))
+}
+
+/// A machine of today, on which an ordinary user has a session of systemd's.
+fn host() -> Machine {
+    Machine {
+        release: "6.12.0".into(),
+        distribution: "debian".into(),
+        uid: 1000,
+        pure_v2: true,
+        user_manager: true,
+        exe: "target/debug/step-02".into(),
+        ..Machine::default()
+    }
+}
+
+fn set(machine: &mut Machine, key: &str, value: &str) -> Result<(), String> {
+    let wrong = |_| format!("advice: {key}: `{value}` is not known");
+    let setting = Some(value.to_owned());
+    match key {
+        "step" => machine.exe = format!("target/debug/step-{value}"),
+        "kernel" => machine.release = value.into(),
+        "uid" => machine.uid = value.parse().map_err(|_| format!("advice: uid: `{value}` is no number"))?,
+        "platform" => {
+            let platform: Platform = serde_json::from_value(value.into()).map_err(wrong)?;
+            machine.platform = platform;
+        }
+        "filter" => machine.seccomp = value == "yes",
+        "version" => machine.pure_v2 = value == "2",
+        "off" => machine.switched_off = vec![value.into()],
+        "max_user_namespaces" => machine.max_user_namespaces = setting,
+        "unprivileged_userns_clone" => machine.unprivileged_userns_clone = setting,
+        "apparmor" => machine.apparmor_restricts = setting,
+        key => return Err(format!("advice: `{key}` is no word of this directive")),
+    }
+    Ok(())
+}
+
+fn surroundings(machine: &Machine) -> String {
+    let whom = if machine.is_root() { "as root" } else { "as an ordinary user" };
+    let place = match machine.platform {
+        Platform::Host => return whom.into(),
+        Platform::Docker => "in a container of Docker's",
+        Platform::Podman => "in a container of Podman's",
+        Platform::Devcontainer => "in a devcontainer",
+        Platform::Codespaces => "in a codespace",
+        Platform::Container => "in a container",
+        Platform::Nested => "in a user namespace",
+        Platform::Wsl1 => "in WSL 1",
+        Platform::Wsl2 => "in WSL 2",
+    };
+    format!("{whom}, {place}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_is_that_of_the_machine_which_is_described() {
+        let group = "doing=\"mkdir(2) cgroup\" on=/sys/fs/cgroup/mine step=03";
+        let html = figure(&format!("EACCES {group}")).unwrap();
+        assert!(
+            html.contains("<b>step-03: mkdir(2) cgroup &quot;/sys/fs/cgroup/mine&quot;: EACCES"),
+            "{html}"
+        );
+        assert!(html.contains("remedy  <b>sudo target/debug/step-03</b>") && !html.contains('\n'), "{html}");
+        let html = figure(&format!("EROFS {group} platform=docker uid=0")).unwrap();
+        assert!(html.contains("as root, in a container of Docker's"), "{html}");
+        assert!(html.contains("docker run --privileged"), "{html}");
+        let html = figure("EPERM doing='write \"0 1000 1\" to' on=/proc/self/uid_map apparmor=1").unwrap();
+        assert!(html.contains("&quot;0 1000 1&quot;") && html.contains("AppArmor"), "{html}");
+        assert!(figure("- doing=\"find a cgroup tree\" said=none").unwrap().contains("tree: none</b>"));
+    }
+
+    #[test]
+    fn what_is_no_advice_is_a_fault() {
+        for (words, why) in [
+            ("EGONE doing=mkdir(2)", "`EGONE` is no errno"),
+            ("ENOENT doing=execve(2) on=/bin/sh", "there is none for `execve(2) \"/bin/sh\": ENOENT"),
+            ("EPERM doing=chroot(2) colour=red", "`colour` is no word"),
+            ("EPERM doing=chroot(2) platform=moon", "`moon` is not known"),
+            ("EPERM doing=chroot(2) uid=root", "is no number"),
+        ] {
+            let told = figure(words).unwrap_err();
+            assert!(told.contains(why), "{words}: {told}");
+        }
+    }
+}
