@@ -16,6 +16,9 @@ use crate::escape;
 /// The highest errno that Linux has a name for (EHWPOISON).
 const LAST: i32 = 133;
 
+/// Letters in a line behind the indentation: what a page shows without being moved sideways.
+const WIDTH: usize = 84;
+
 /// The figure, on a single line.
 pub fn figure(words: &str) -> Result<String, String> {
     let (errno, pairs) = named_words(words)?;
@@ -38,10 +41,10 @@ pub fn figure(words: &str) -> Result<String, String> {
     let told = advice::on(&machine, &error).ok_or_else(|| format!("advice: there is none for `{error}`"))?;
     let name = machine.exe.rsplit('/').next().unwrap_or_default();
     let mut text = format!("<b>{}</b>&#10;&#10;", escape(&format!("{name}: {error}")));
-    let _ = write!(text, "  why     {}&#10;", escape(&told.why));
+    let _ = write!(text, "  why     {}&#10;", wrapped(&told.why));
     for (index, remedy) in told.remedies.iter().enumerate() {
         let head = if index == 0 { "remedy" } else { "or    " };
-        let (command, cost) = (escape(&remedy.command), escape(&remedy.cost));
+        let (command, cost) = (escape(&remedy.command), wrapped(&remedy.cost));
         let _ = write!(text, "  {head}  <b>{command}</b>&#10;          {cost}&#10;");
     }
     Ok(format!(
@@ -51,6 +54,25 @@ pub fn figure(words: &str) -> Result<String, String> {
         surroundings(&machine),
         escape(&error.to_string()),
     ))
+}
+
+/// Sentences go on in the next line, below their beginning. Commands do not: they are there to be copied.
+fn wrapped(sentence: &str) -> String {
+    let mut text = String::new();
+    let mut column = 0;
+    for word in sentence.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > WIDTH {
+            text += "&#10;          ";
+            column = 0;
+        } else if column > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text += &escape(word);
+        column += length;
+    }
+    text
 }
 
 /// A machine of today, on which an ordinary user has a session of systemd's.
@@ -123,6 +145,18 @@ mod tests {
         let html = figure("EPERM doing='write \"0 1000 1\" to' on=/proc/self/uid_map apparmor=1").unwrap();
         assert!(html.contains("&quot;0 1000 1&quot;") && html.contains("AppArmor"), "{html}");
         assert!(figure("- doing=\"find a cgroup tree\" said=none").unwrap().contains("tree: none</b>"));
+    }
+
+    #[test]
+    fn a_long_reason_goes_on_in_the_next_line_and_a_command_does_not() {
+        let html = figure("ENOSYS doing=clone3(2) filter=yes platform=docker").unwrap();
+        let lines: Vec<_> = html.split("&#10;").filter(|line| line.starts_with("  ")).collect();
+        assert!(lines[1].starts_with("          ") && lines.iter().any(|line| line.contains("systempaths")));
+        let sentences = lines.iter().filter(|line| !line.contains("<b>"));
+        assert!(
+            sentences.clone().count() > 2 && sentences.clone().all(|line| line.len() <= WIDTH + 10),
+            "{html}"
+        );
     }
 
     #[test]
