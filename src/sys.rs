@@ -12,6 +12,7 @@
 //! - [`mount`]: trees of mounts that hang nowhere until they are finished
 //! - [`pivot`]: another root for the mount namespace
 //! - [`capability`]: the sets of capabilities, by name
+//! - [`seccomp`]: which system calls are permitted, as a program that the kernel runs at each
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -30,6 +31,7 @@ pub mod mount;
 pub mod namespace;
 pub mod path;
 pub mod pivot;
+pub mod seccomp;
 pub mod task;
 
 /// The outcome of a raw call. `since` is the version of Linux that brought it: an older kernel and an outer

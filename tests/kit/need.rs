@@ -26,6 +26,8 @@ pub(crate) enum Need {
     NoCgroups,
     /// A program of the host.
     Program(&'static str),
+    /// A file of the host, by its absolute path.
+    File(&'static str),
 }
 
 /// Why the case cannot run here, if it cannot.
@@ -45,6 +47,7 @@ impl Need {
             Self::Cgroups => cgroups(),
             Self::NoCgroups => !cgroups(),
             Self::Program(name) => on_path(name),
+            Self::File(path) => fs::exists(path).unwrap_or(false),
         }
     }
 
@@ -58,6 +61,7 @@ impl Need {
             Self::Cgroups => "needs a cgroup tree that may be written".into(),
             Self::NoCgroups => "is for who may make no control groups".into(),
             Self::Program(name) => format!("needs the program {name}"),
+            Self::File(path) => format!("needs {path}"),
         }
     }
 }

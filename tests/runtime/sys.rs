@@ -12,10 +12,18 @@ mod mount;
 mod path;
 mod pivot;
 mod process;
+mod seccomp;
 
 pub(crate) fn cases() -> Vec<Case> {
-    let cases =
-        [path::cases(), make::cases(), mount::cases(), pivot::cases(), process::cases(), capability::cases()];
+    let cases = [
+        path::cases(),
+        make::cases(),
+        mount::cases(),
+        pivot::cases(),
+        process::cases(),
+        capability::cases(),
+        seccomp::cases(),
+    ];
     cases.into_iter().flatten().collect()
 }
 

@@ -20,6 +20,7 @@ mod shape;
 pub(crate) mod snapshots;
 mod spawn;
 mod step;
+mod threats;
 
 pub(crate) use step::{Options, Step};
 
@@ -85,6 +86,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(readme::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
+    cases.extend(threats::cases());
     cases
 }
 
