@@ -214,9 +214,7 @@ fn table(lab: &Lab, whom: &str) -> Outcome {
     let told = lab.run("dive", &["doctor"])?;
     let (table, _) = told.stdout.split_once("\n\n  privilege").ok_or(told.stdout.clone())?;
     let uid = format!("you are uid {}:", nix::unistd::geteuid());
-    // Cargo is nothing for root.
-    let command = if whom == "root" { "target/debug/dive doctor" } else { "cargo dive doctor" };
-    snapshot(&format!("doctor.{whom}"), command, &table.replace(&uid, "you are uid UID:"));
+    snapshot(&format!("doctor.{whom}"), "cargo dive doctor", &table.replace(&uid, "you are uid UID:"));
     Ok(())
 }
 
