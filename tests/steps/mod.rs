@@ -21,6 +21,7 @@ mod snapshots;
 mod spawn;
 mod step;
 
+pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.
