@@ -6,9 +6,9 @@ use nix::unistd::{Gid, Uid, setgid, setuid};
 
 /// Becomes the user, with no capability but those in `keep`.
 ///
-/// The bounding set first: dropping from it takes CAP_SETPCAP, and capset(2) or the new uid will take that away. Then
-/// the uid, with the permitted set kept through it, which would be emptied. Then the sets themselves; and the ambient
-/// set last, since each of its capabilities must be permitted and inheritable by then.
+/// The bounding set first: dropping from it takes CAP_SETPCAP, and capset(2) or the new uid will take that away.
+/// Then the uid, with the permitted set kept through it, which would be emptied. Then the sets themselves; and the
+/// ambient set last, since each of its capabilities must be permitted and inheritable by then.
 pub fn give_up(keep: u64, uid: Uid, gid: Gid) -> Result<()> {
     for number in (0..64).filter(|number| keep >> number & 1 == 0) {
         match prctl(libc::PR_CAPBSET_DROP, number, 0) {

@@ -6,9 +6,9 @@ use libc::{SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO, SECCOMP_RET_KILL_PROCESS};
 
 /// A filter that refuses these calls.
 ///
-/// Before anything is said about a number it has to be known whose number it is. Each comparison has its answer right
-/// behind it, so that no jump grows with the list. clone3 is answered as if the kernel did not know it: to a C library
-/// ENOSYS means "take the older call", and EPERM means that the older one is forbidden as well.
+/// Before anything is said about a number it has to be known whose number it is. Each comparison has its answer
+/// right behind it, so that no jump grows with the list. clone3 is answered as if the kernel did not know it: to a
+/// C library ENOSYS means "take the older call", and EPERM means that the older one is forbidden as well.
 pub fn assemble(arch: u32, refused: &[u32]) -> Result<Vec<sock_filter>> {
     let mut filter = vec![
         load(4),

@@ -11,8 +11,8 @@ use nix::sys::stat::{SFlag, fstat, makedev};
 
 /// Makes a path unreadable.
 ///
-/// Each name is asked for once, without links. What came of it is looked at and mounted by its descriptor: whoever
-/// exchanges the names now exchanges nothing.
+/// Each name is asked for once, without links. What came of it is looked at and mounted by its descriptor:
+/// whoever exchanges the names now exchanges nothing.
 pub fn cover(path: &Path) -> Result<()> {
     let secret = match place(path) {
         Err(Errno::ENOENT) => return Ok(()),
