@@ -61,9 +61,19 @@ impl Init {
     /// Opens the gate, and waits for the end: the exit status, or init's own error.
     pub fn release_and_wait(self) -> Result<u8> {
         // An init that has failed already is not at the gate any more; its own error says why.
-        let opened = self.keeper.open();
-        let status = self.child.wait()?;
+        let opened = self.release();
+        let status = self.wait()?;
         opened.map(|()| status)
+    }
+
+    /// Opens the gate, for who has more to do before it waits.
+    pub fn release(&self) -> Result<()> {
+        self.keeper.open()
+    }
+
+    /// Waits for the end: the exit status, or init's own error.
+    pub fn wait(self) -> Result<u8> {
+        self.child.wait()
     }
 }
 
