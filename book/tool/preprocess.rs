@@ -16,7 +16,7 @@ use crate::directive::{Directive, directives};
 use crate::expand::glossary::Glossary;
 use crate::expand::manual::Reference;
 use crate::expand::minutes::Time;
-use crate::expand::{Uses, advice, exercise, fig, include, lesson, manual, minutes, snap};
+use crate::expand::{Uses, advice, attacks, exercise, fig, include, lesson, manual, minutes, snap};
 use crate::page::{Kind, Line, Page, Template};
 use crate::{Finding, Tree};
 
@@ -218,6 +218,7 @@ impl Shelf<'_> {
             "snap" => snap::figure(self.tree, one.words),
             "advice" => advice::figure(one.words),
             "fig" => fig::figure(self.tree, one.words),
+            "attacks" => attacks::figure(self.tree, one.words),
             "exercise" | "exercises" => {
                 let cards = if one.name == "exercise" { exercise::card } else { exercise::cards };
                 cards(self.tree, one.words).map(|(html, minutes)| {
