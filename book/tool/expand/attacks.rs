@@ -57,7 +57,7 @@ fn parse(text: &str) -> Result<(Vec<String>, Vec<Attack>), String> {
     let columns: Vec<_> = lessons.iter().filter_map(|lesson| head.find(lesson)).collect();
     let does = |name: &str| {
         let line = text.lines().rev().find_map(|line| line.trim_start().strip_prefix(name));
-        line.map_or("", str::trim).to_owned()
+        line.map_or("", str::trim).replace('`', "")
     };
     let rows = text.lines().skip_while(|line| *line != head).skip(1).take_while(|line| !line.is_empty());
     let attack = |row: &str| {
@@ -138,7 +138,7 @@ mod tests {
 
     const MATRIX: &str = "---\nsource: t.rs\ndescription: cargo dive attack\n---\nthe steps as root\n\n      \
                           03         04\n  A1  ESCAPED    BLOCKED(X)\n  A7             ESCAPED\n\nthe steps as user\n\n      \
-                          03         04\n  A1  BLOCKED(X) ESCAPED\n\n  A1  walk <out>\n  A7  enter\n";
+                          03         04\n  A1  BLOCKED(X) ESCAPED\n\n  A1  walk `<out>`\n  A7  enter\n";
 
     fn shown(matrix: &str) -> Result<String, String> {
         let planted = Planted::new();
