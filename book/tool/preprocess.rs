@@ -243,6 +243,7 @@ impl Shelf<'_> {
                 "sys" => Reference::parse(one.words)
                     .map(|reference| reference.link(note(&mut self.said, reference.clone(), page, title))),
                 "term" => self.term(page, title, one.words),
+                "wrong" => exercise::wrong(self.tree, one.words),
                 name => Err(format!("`{name}` is no directive, or has a line for itself")),
             };
             match outcome {
@@ -272,7 +273,7 @@ impl Shelf<'_> {
             }
             while let Some((before, after)) = text.split_once(SCHEDULE) {
                 let (lessons, after) = after.split_once(" -->").unwrap_or((after, ""));
-                let table = minutes::schedule(page, lessons, &self.times);
+                let table = minutes::schedule(self.tree, page, lessons, &self.times);
                 let replaced = format!("{before}{}{after}", table.as_deref().unwrap_or(""));
                 if let Err(what) = table {
                     self.findings.push(Finding::of(&page.name(), what));

@@ -7,6 +7,7 @@ use docker_dive::sys::task::End;
 use crate::kit::{Case, Lab, Outcome};
 
 mod capability;
+mod devices;
 mod make;
 mod mount;
 mod path;
@@ -23,6 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         process::cases(),
         capability::cases(),
         seccomp::cases(),
+        devices::cases(),
     ];
     cases.into_iter().flatten().collect()
 }

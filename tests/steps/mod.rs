@@ -22,6 +22,7 @@ mod spawn;
 mod step;
 mod threats;
 
+pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.

@@ -1,7 +1,10 @@
 //! The commands of a container's life, each from one state to the next.
 
+use std::os::unix::net::UnixStream;
+
 use anstream::println;
-use kit::{Result, Tier};
+use kit::{Doing, Error, Result, Tier};
+use nix::sys::prctl;
 use step_02::Init;
 use step_07::cgroup::Groups;
 use step_07::fifo;
@@ -9,14 +12,17 @@ use step_07::hooks::{Hooks, Moment};
 use step_07::store::Claim;
 use step_07::{Container, Operation, Record, Status, Store, signals};
 
-use crate::create::{Milestone, Order, create as bring_about, nobody};
+use crate::create::{Milestone, Order, create as bring_about};
+use crate::exec::sit_before;
 
 // ANCHOR: create
 /// Nothing to created: intent first, and what fails is undone. The lock on the directory is held all the while.
 pub(crate) fn create(store: &Store, id: &str, order: &Order<'_>) -> Result<(Container, Init)> {
     let plan = order.plan;
     if Tier::of_self() == Tier::User && plan.bundle.config.maps.is_none() {
-        return Err(nobody());
+        let error =
+            Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
+        return Err(error.advise("step-07 spec --rootless, or runc spec --rootless, writes one that has"));
     }
     let cgroup =
         if order.detached { Groups::planned(plan.cgroups_path.as_deref()) } else { Groups::of_this_run() }?;
@@ -74,13 +80,20 @@ pub(crate) fn delete(store: &Store, id: &str, force: bool) -> Result<()> {
 }
 // ANCHOR_END: delete
 
-/// All of it in one command, in a store that ends with it.
-pub(crate) fn run(store: &Store, order: &Order<'_>) -> Result<u8> {
+/// All of it in one command, in a store that ends with it. `seat` is where the terminal's master arrives.
+pub(crate) fn run(store: &Store, order: &Order<'_>, seat: Option<&UnixStream>) -> Result<u8> {
+    // Orphans of the container fall to us (prctl(2)), so that no process of it is left to strangers.
+    prctl::set_child_subreaper(true).doing("prctl(2) PR_SET_CHILD_SUBREAPER", "")?;
     let (container, init) = create(store, "run", order)?;
+    let process = container.process()?;
     let started = start(&container);
+    match seat {
+        Some(seat) if started.is_ok() => sit_before(seat, &process)?,
+        _ => {}
+    }
     if started.is_err() {
-        // Init has ended, or is to.
-        let _ = container.process().and_then(signals::end);
+        // Init has said why and ended, or is to end.
+        signals::end(&process)?;
     }
     let status = init.wait();
     let undone = Claim::of(container.dir()).and_then(|claim| container.undo(&claim));

@@ -1,10 +1,12 @@
 //! `create`: everything but the program.
 
+use std::convert::Infallible;
 use std::fs::File;
-use std::path::Path;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use kit::{Doing, Error, Result, Tier};
+use kit::{Doing, Result, Tier};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
@@ -16,12 +18,14 @@ use step_02::gate::Gate;
 use step_02::{Clone3, Init, ids, mounts, spawn};
 use step_03::Cgroup;
 use step_04::{bind_to_itself, pivot_into};
-use step_05::{mount, mount_all};
+use step_05::mount;
+use step_06::mount_all;
 use step_07::fifo::{self, Wait};
 use step_07::hooks::Moment;
 use step_07::process::Process;
 use step_07::protocol::{self, End, Message, PATIENCE};
-use step_07::{Container, Plan, Status, signals};
+use step_07::terminal::{self, CONSOLE, MULTIPLEXER, Terminal};
+use step_07::{Container, Plan, Status, console, signals};
 
 /// What is made.
 pub(crate) struct Order<'a> {
@@ -29,6 +33,10 @@ pub(crate) struct Order<'a> {
     pub(crate) program: &'a Program,
     /// Whether the container outlives the command that makes it.
     pub(crate) detached: bool,
+    /// Where the master of its terminal goes, if it shall have one.
+    pub(crate) console: Option<UnixStream>,
+    /// Rows and columns of the terminal.
+    pub(crate) size: Option<(u16, u16)>,
     /// Where this command ends itself as `kill -9` would, to see what is left.
     pub(crate) killed_at: Option<Milestone>,
 }
@@ -118,8 +126,7 @@ fn bring_up(container: &mut Container, order: &Order<'_>, child: &Init, init: &E
 
 /// Namespaces that are there already: the kind, and the file that stands for it.
 fn joined(plan: &Plan) -> Result<Vec<(CloneFlags, File)>> {
-    let open = |(kind, path): &(CloneFlags, _)| {
-        let path: &std::path::PathBuf = path;
+    let open = |(kind, path): &(CloneFlags, PathBuf)| {
         File::open(path).doing("open(2) a namespace", path).map(|file| (*kind, file))
     };
     plan.bundle.config.joined.iter().map(open).collect()
@@ -136,7 +143,7 @@ struct Inside<'a> {
 impl Inside<'_> {
     // ANCHOR: init
     /// Init: the container so far, and then its wait for `start`.
-    fn init(&self, gate: &Gate, create: &End, wait: Wait) -> Result<std::convert::Infallible> {
+    fn init(&self, gate: &Gate, create: &End, wait: Wait) -> Result<Infallible> {
         let Order { plan, program, detached, .. } = self.order;
         let (bundle, config) = (&plan.bundle, &plan.bundle.config);
         self.enter_groups_and_namespaces(gate)?;
@@ -147,15 +154,19 @@ impl Inside<'_> {
         create.tell(Message::RunHooks)?;
         create.expect(Message::HooksRan, None)?;
         plan.hooks.run(Moment::CreateContainer, &self.as_seen_inside(Status::Creating))?;
+        plan.confinement.confine_paths(&bundle.root)?;
         pivot_into(&bundle.root)?;
-        if config.read_only {
-            mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
-        }
         if *detached {
             // What its terminal does is no concern of the container's any more.
             setsid().doing("setsid(2)", "")?;
         }
-        config.process.become_user()?;
+        if let Some(console) = &self.order.console {
+            self.make_terminal(console)?;
+        }
+        if config.read_only {
+            mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
+        }
+        plan.confinement.drop_privileges(&config.process)?;
         gate.die_with_parent()?;
 
         create.tell(Message::Ready)?;
@@ -166,6 +177,7 @@ impl Inside<'_> {
         create.tell(Message::Waiting)?;
         wait.for_start()?.until_exec(|start| {
             plan.hooks.run(Moment::StartContainer, &self.as_seen_inside(Status::Created))?;
+            plan.confinement.seal()?;
             start.executes()?;
             exec(program)
         })
@@ -192,6 +204,19 @@ impl Inside<'_> {
         }
     }
 
+    // ANCHOR: terminal
+    /// A terminal of the container's own devpts. The master goes out, and no copy of it stays here.
+    fn make_terminal(&self, console: &UnixStream) -> Result<()> {
+        let terminal = Terminal::open(MULTIPLEXER)?;
+        if let Some(size) = self.order.size {
+            terminal::set_size(terminal.slave(), size)?;
+        }
+        terminal.bind_to(Path::new(CONSOLE))?;
+        console::send(console, terminal.master())?;
+        terminal.take(self.order.plan.bundle.config.process.uid)
+    }
+    // ANCHOR_END: terminal
+
     /// The state for hooks in here, with the pid that init has in here.
     fn as_seen_inside(&self, status: Status) -> Value {
         let mut state = self.state.clone();
@@ -199,10 +224,4 @@ impl Inside<'_> {
         state["pid"] = nix::unistd::getpid().as_raw().into();
         state
     }
-}
-
-/// That there is no program: an error before anything is made.
-pub(crate) fn nobody() -> Error {
-    Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root")
-        .advise("step-07 spec --rootless, or runc spec --rootless, writes one that has")
 }

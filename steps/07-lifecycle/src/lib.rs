@@ -18,7 +18,7 @@
 //! - [`protocol`]: what `create` and init say to each other; [`fifo`]: how init waits for `start`
 //! - [`process`]: a pid and a start time, for a pid alone is reused; [`signals`]: by pidfd
 //! - [`hooks`]: other people's programs at six moments; [`cgroup`]: a group that outlives its maker
-//! - [`terminal`], [`console`], [`relay`]: a pseudo-terminal by hand, and its way to who holds the other end
+//! - [`terminal`], [`console`], [`relay`], [`holder`]: a pseudo-terminal by hand, and who holds its other end
 //! - [`join`]: the way in, for `exec`; [`clone_binary`]: and why nobody inside reaches the program that goes it
 
 use std::fmt::{self, Display};
@@ -29,17 +29,22 @@ use nix::errno::Errno;
 use serde_json::{Value, json};
 
 pub mod cgroup;
+pub mod clone_binary;
+pub mod console;
 mod delete;
 pub mod fifo;
+pub mod holder;
 pub mod hooks;
 pub mod join;
 pub mod plan;
 pub mod process;
 pub mod protocol;
 pub mod record;
+pub mod relay;
 pub mod signals;
 pub mod spec;
 pub mod store;
+pub mod terminal;
 
 pub use plan::Plan;
 pub use record::Record;

@@ -1,17 +1,20 @@
 //! Step 07: the container of step 06, with a life that is longer than a command.
 
 use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use kit::scratch::Scratch;
-use kit::{Result, Rootfs, cli, rootfs, term};
+use kit::{Doing, Error, Result, Rootfs, cli, rootfs, term};
 use step_00::Program;
-use step_07::{Plan, Store, signals, spec};
+use step_07::{Plan, Store, clone_binary, signals, spec, terminal};
 
 mod commands;
 mod create;
+mod exec;
+mod screen;
 
 use create::{Milestone, Order};
 
@@ -43,6 +46,17 @@ enum Verb {
         #[arg(default_value = "TERM", value_parser = signals::parse)]
         signal: i32,
     },
+    /// Run one more program in a container that runs, and exit as it does
+    Exec {
+        /// With a terminal of its own
+        #[arg(long, short)]
+        tty: bool,
+        id: String,
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+    /// Sit at the terminal that a container sends to this socket; ctrl-p ctrl-q leaves, and comes back by the same words
+    Console { socket: PathBuf },
     /// Remove what is left of a container that has ended
     Delete {
         /// End it first, whatever state it is in, and whatever became of its creator
@@ -72,6 +86,9 @@ struct Create {
     /// A directory with a config.json and the root that it names
     #[arg(long, short, default_value = ".", value_name = "DIR")]
     bundle: PathBuf,
+    /// Who takes the master of its terminal, if process.terminal asks for one
+    #[arg(long, value_name = "SOCKET")]
+    console_socket: Option<PathBuf>,
     /// End this command there as `kill -9` would, to see what it leaves
     #[arg(long, value_enum, value_name = "MILESTONE")]
     killed_at: Option<Milestone>,
@@ -97,25 +114,31 @@ struct Run {
 fn main() -> ExitCode {
     kit::start();
     let cli = Cli::parse();
-    kit::finish(match &cli.verb {
-        None => Ok(0),
-        Some(Verb::Run(run)) => run_bundle(run),
-        Some(Verb::Spec { rootless, bundle }) => spec::write(bundle, *rootless).map(|()| 0),
-        Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
-        Some(verb) => Store::open(cli.root.as_deref()).and_then(|store| verb.done(&store)).map(|()| 0),
-    })
+    kit::finish(cli.act())
 }
 
-impl Verb {
-    fn done(&self, store: &Store) -> Result<()> {
-        match self {
-            Self::Create(create) => create_bundle(store, create),
-            Self::Start { id } => commands::start(&store.container(id)?),
-            Self::State { id } => commands::state(&store.container(id)?),
-            Self::Kill { id, signal } => commands::kill(&store.container(id)?, *signal),
-            Self::Delete { force, id } => commands::delete(store, id, *force),
-            Self::Run(_) | Self::Spec { .. } | Self::Rootfs(_) => Ok(()),
+impl Cli {
+    fn act(&self) -> Result<u8> {
+        if matches!(self.verb, None | Some(Verb::Create(_) | Verb::Exec { .. } | Verb::Run(_))) {
+            // Whoever goes near a container goes from a file that nobody can write.
+            clone_binary::execute_from_clone()?;
         }
+        let store = || Store::open(self.root.as_deref());
+        let container = |id: &str| store()?.container(id);
+        let done = match &self.verb {
+            None => return Ok(0),
+            Some(Verb::Run(run)) => return run_bundle(run),
+            Some(Verb::Exec { tty, id, command }) => return exec::exec_in(&container(id)?, command, *tty),
+            Some(Verb::Create(create)) => create_bundle(&store()?, create),
+            Some(Verb::Start { id }) => commands::start(&container(id)?),
+            Some(Verb::State { id }) => commands::state(&container(id)?),
+            Some(Verb::Kill { id, signal }) => commands::kill(&container(id)?, *signal),
+            Some(Verb::Delete { force, id }) => commands::delete(&store()?, id, *force),
+            Some(Verb::Console { socket }) => screen::sit_at(socket),
+            Some(Verb::Spec { rootless, bundle }) => spec::write(bundle, *rootless),
+            Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir),
+        };
+        done.map(|()| 0)
     }
 }
 
@@ -124,7 +147,19 @@ fn create_bundle(store: &Store, create: &Create) -> Result<()> {
     let process = &plan.bundle.config.process;
     let program = Program::new(&process.args)?.env(&process.env)?;
     tell_unapplied(&plan);
-    let order = Order { plan: &plan, program: &program, detached: true, killed_at: create.killed_at };
+    let console = match (&create.console_socket, plan.terminal) {
+        (Some(socket), true) => Some(UnixStream::connect(socket).doing("connect(2)", socket)?),
+        (None, false) => None,
+        (None, true) => {
+            return Err(Error::refused("config.json", "process.terminal", "nobody would hold the terminal")
+                .advise("--console-socket SOCKET, at which step-07 console SOCKET listens"));
+        }
+        (Some(_), false) => {
+            return Err(Error::refused("--console-socket", "", "process.terminal asks for none"));
+        }
+    };
+    let (detached, size, killed_at) = (true, plan.size, create.killed_at);
+    let order = Order { plan: &plan, program: &program, detached, console, size, killed_at };
     commands::create(store, &create.id, &order).map(drop)
 }
 
@@ -142,7 +177,14 @@ fn run_bundle(run: &Run) -> Result<u8> {
     let program = Program::new(command)?.env(&process.env)?;
     let scratch = Scratch::new()?;
     let store = Store::open(Some(&scratch.path().join("state")))?;
-    commands::run(&store, &Order { plan: &plan, program: &program, detached: false, killed_at: None })
+    if plan.terminal && !terminal::is_ours() {
+        term::note("not applied: process.terminal (standard input is no terminal)");
+    }
+    let seat = (plan.terminal && terminal::is_ours()).then(UnixStream::pair).transpose();
+    let (seat, console) = seat.doing("socketpair(2)", "")?.unzip();
+    let size = terminal::size(std::io::stdin()).ok().or(plan.size);
+    let order = Order { plan: &plan, program: &program, detached: false, console, size, killed_at: None };
+    commands::run(&store, &order, seat.as_ref())
 }
 
 fn tell_unapplied(plan: &Plan) {

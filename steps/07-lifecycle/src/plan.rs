@@ -1,4 +1,4 @@
-//! What a configuration asks for, as this lesson reads it: lesson 05's bundle, and what belongs to a life of its own.
+//! What a configuration asks for, as this lesson reads it: what lessons 05 and 06 apply, and what belongs to a life of its own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,6 +7,7 @@ use kit::{Doing, Error, Result};
 use serde_json::Value;
 use step_05::field::{Field, Read};
 use step_05::{Bundle, strict};
+use step_06::Confinement;
 
 use crate::hooks::Hooks;
 
@@ -15,6 +16,8 @@ use crate::hooks::Hooks;
 pub struct Plan {
     /// What lesson 05 applies.
     pub bundle: Bundle,
+    /// What lesson 06 takes away.
+    pub confinement: Confinement,
     /// `hooks`.
     pub hooks: Hooks,
     /// `process.terminal`.
@@ -29,7 +32,7 @@ pub struct Plan {
     pub document: Value,
 }
 
-/// What lesson 05 lists as not applied, and this one applies.
+/// What they list as not applied, and this lesson applies.
 const TAKEN: [&str; 4] = ["hooks", "process.terminal", "process.consoleSize", "linux.cgroupsPath"];
 
 impl Plan {
@@ -47,7 +50,7 @@ impl Plan {
 
     /// The same, of a configuration that is at hand.
     pub fn from_document(dir: &Path, document: Value) -> Result<Self> {
-        let mut bundle = Bundle::from_document(dir, &document)?;
+        let (mut bundle, confinement) = step_06::from_document(dir, &document)?;
         bundle.unapplied.retain(|field| !TAKEN.iter().any(|taken| field.path.starts_with(taken)));
         let read = Read::default();
         let whole = Field::root(&document, &read);
@@ -61,6 +64,7 @@ impl Plan {
         };
         Ok(Self {
             bundle,
+            confinement,
             hooks: Hooks::of(&document)?,
             terminal: process.get("terminal")?.map_or(Ok(false), |field| field.flag())?,
             size: process.get("consoleSize")?.map(|size| window(&size)).transpose()?,
