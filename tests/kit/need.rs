@@ -26,6 +26,8 @@ pub(crate) enum Need {
     NoCgroups,
     /// A program of the host.
     Program(&'static str),
+    /// A file of the host, by its absolute path.
+    File(&'static str),
     /// A release of one: what a snapshot tells is told of that one. The words are some of its `--version`.
     Version(&'static str, &'static str),
 }
@@ -47,6 +49,7 @@ impl Need {
             Self::Cgroups => cgroups(),
             Self::NoCgroups => !cgroups(),
             Self::Program(name) => on_path(name),
+            Self::File(path) => fs::exists(path).unwrap_or(false),
             Self::Version(name, words) => on_path(name) && version(name).contains(words),
         }
     }
@@ -61,6 +64,7 @@ impl Need {
             Self::Cgroups => "needs a cgroup tree that may be written".into(),
             Self::NoCgroups => "is for who may make no control groups".into(),
             Self::Program(name) => format!("needs the program {name}"),
+            Self::File(path) => format!("needs {path}"),
             Self::Version(name, words) => format!("needs {name} {}", words.trim().trim_end_matches('.')),
         }
     }
