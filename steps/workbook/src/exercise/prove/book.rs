@@ -34,7 +34,9 @@ pub(crate) fn unreached(course: &Course) -> Result<Vec<String>> {
 /// The pages that SUMMARY.md links to. A line in a comment waits for its page.
 fn listed(summary: &str) -> impl Iterator<Item = &str> {
     let lines = summary.lines().filter(|line| !line.trim_start().starts_with("<!--"));
-    lines.filter_map(|line| line.split_once("](")?.1.split(')').next()).filter(|link| link.ends_with(".md"))
+    lines
+        .filter_map(|line| line.split_once("](")?.1.split(')').next())
+        .filter(|link| has_extension(link, "md"))
 }
 
 impl Page {
@@ -78,7 +80,11 @@ fn snapshots(dir: &Path) -> BTreeMap<String, String> {
         let name = path.file_name()?.to_str()?.strip_suffix(".snap")?.to_owned();
         Some((name, fs::read_to_string(&path).unwrap_or_default()))
     });
-    named.filter(|(name, _)| !name.ends_with(".help")).collect()
+    named.filter(|(name, _)| !has_extension(name, "help")).collect()
+}
+
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name).extension().is_some_and(|own| own == extension)
 }
 
 /// The snapshots that no page shows, nor any other with the same text: what a user sees as root does is shown once.
