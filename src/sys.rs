@@ -12,6 +12,8 @@
 //! - [`mount`]: trees of mounts that hang nowhere until they are finished
 //! - [`pivot`]: another root for the mount namespace
 //! - [`capability`]: the sets of capabilities, by name
+//! - [`devices`]: which devices a control group may use
+//! - [`seccomp`]: which system calls are permitted, as a program that the kernel runs at each
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -25,11 +27,13 @@ use crate::error::{Error, Kind, Result, Subject};
 pub mod capability;
 pub mod clone;
 pub mod descriptor;
+pub mod devices;
 pub mod inode;
 pub mod mount;
 pub mod namespace;
 pub mod path;
 pub mod pivot;
+pub mod seccomp;
 pub mod task;
 
 /// The outcome of a raw call. `since` is the version of Linux that brought it: an older kernel and an outer

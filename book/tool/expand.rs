@@ -3,8 +3,10 @@
 //! - [`include`]: code out of a file that is compiled
 //! - [`snap`]: a tested output as a terminal; [`fig`]: a drawing, inline
 //! - [`manual`]: a page of the manual, and the generated index of system calls; [`glossary`]: a term
+//! - [`advice`]: what a program says of a refusal, worked out
 //! - [`exercise`]: its card; [`minutes`]: how long a page takes
 
+pub mod advice;
 pub mod exercise;
 pub mod fig;
 pub mod glossary;

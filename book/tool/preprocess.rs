@@ -16,7 +16,7 @@ use crate::directive::{Directive, directives};
 use crate::expand::glossary::Glossary;
 use crate::expand::manual::Reference;
 use crate::expand::minutes::Time;
-use crate::expand::{Uses, exercise, fig, include, manual, minutes, snap};
+use crate::expand::{Uses, advice, exercise, fig, include, manual, minutes, snap};
 use crate::page::{Kind, Line, Page, Template};
 use crate::{Finding, Tree};
 
@@ -215,6 +215,7 @@ impl Shelf<'_> {
     ) -> Option<Result<String, String>> {
         Some(match one.name {
             "snap" => snap::figure(self.tree, one.words),
+            "advice" => advice::figure(one.words),
             "fig" => fig::figure(self.tree, one.words),
             "exercise" | "exercises" => {
                 let cards = if one.name == "exercise" { exercise::card } else { exercise::cards };
@@ -242,6 +243,7 @@ impl Shelf<'_> {
                 "sys" => Reference::parse(one.words)
                     .map(|reference| reference.link(note(&mut self.said, reference.clone(), page, title))),
                 "term" => self.term(page, title, one.words),
+                "wrong" => exercise::wrong(self.tree, one.words),
                 name => Err(format!("`{name}` is no directive, or has a line for itself")),
             };
             match outcome {
@@ -271,7 +273,7 @@ impl Shelf<'_> {
             }
             while let Some((before, after)) = text.split_once(SCHEDULE) {
                 let (lessons, after) = after.split_once(" -->").unwrap_or((after, ""));
-                let table = minutes::schedule(page, lessons, &self.times);
+                let table = minutes::schedule(self.tree, page, lessons, &self.times);
                 let replaced = format!("{before}{}{after}", table.as_deref().unwrap_or(""));
                 if let Err(what) = table {
                     self.findings.push(Finding::of(&page.name(), what));

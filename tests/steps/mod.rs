@@ -17,10 +17,12 @@ mod pivot_root;
 mod plans;
 mod readme;
 mod shape;
-mod snapshots;
+pub(crate) mod snapshots;
 mod spawn;
 mod step;
+mod threats;
 
+pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.
@@ -85,6 +87,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(readme::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
+    cases.extend(threats::cases());
     cases
 }
 

@@ -188,3 +188,21 @@ fn a_page_that_is_in_no_table_of_contents_is_caught() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].to_string(), "book/src/runs/05.md: is not listed in SUMMARY.md");
 }
+
+#[test]
+fn advice_that_is_not_explained_is_caught() {
+    let planted = Planted::book();
+    for source in super::messages::SOURCES {
+        planted.file(
+            source,
+            "let why = \"the cgroup tree is mounted read-only, as an outer container has it\";",
+        );
+    }
+    let advice = "{{#advice EROFS doing=\"mkdir(2) cgroup\" on=/sys/fs/cgroup/mine}}\n\nKnown.";
+    planted.chapter("Known.", advice);
+    assert_eq!(planted.check().findings, []);
+    let news = "let why = \"the moon is in the way, as never before\";";
+    planted.file("steps/kit/src/advice.rs", news);
+    let found: Vec<_> = planted.check().findings.iter().map(ToString::to_string).collect();
+    assert!(found.len() == 1 && found[0].contains("does not explain \"the moon"), "{found:?}");
+}

@@ -79,6 +79,8 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     let said: Vec<_> = [whom, part].into_iter().filter(|said| !said.is_empty()).collect();
     let _ = write!(html, "<span class=\"whom\">{}</span> ", said.join(", "));
     let _ = write!(html, "<span class=\"tested\">tested: {}.snap</span></figcaption>", escape(name));
+    let command = if prompt == "#" { built(command) } else { command.to_owned() };
+    let command = command.as_str();
     let label = escape(&format!("{command}: what it prints"));
     let _ = write!(html, "<pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\">");
     let _ = write!(html, "<kbd><span aria-hidden=\"true\">{prompt} </span>{}</kbd>&#10;", escape(command));
@@ -101,9 +103,18 @@ fn whom(name: &str) -> (&'static str, &'static str) {
     match name.split_once('.').map_or("", |(_, surroundings)| surroundings) {
         "root" => ("#", "as root"),
         "user" => ("$", "as an ordinary user"),
+        "docker" => ("#", "as root, in a container as Docker makes it"),
         "user.without-cgroups" => ("$", "as an ordinary user who may make no control groups"),
         _ => ("$", ""),
     }
+}
+
+/// Cargo is nothing for root, who runs what was built before: `cargo run -p step-04 -- run sh` and `cargo dive view`
+/// become `target/debug/step-04 run sh` and `target/debug/dive view`.
+fn built(command: &str) -> String {
+    let words = command.strip_prefix("cargo run -p ").map(|words| words.replacen(" -- ", " ", 1));
+    let words = words.or_else(|| command.strip_prefix("cargo ").map(str::to_owned));
+    words.map_or_else(|| command.to_owned(), |words| format!("target/debug/{words}"))
 }
 
 /// A heading is bold, a verdict has its colour, as in the terminal.
@@ -134,12 +145,22 @@ mod tests {
     #[test]
     fn a_snapshot_is_a_terminal_with_its_command_and_says_as_whom() {
         let html = shown("step-04.root").unwrap();
-        assert!(html.contains("as root</span>") && html.contains("cargo run -p step-04"), "{html}");
+        assert!(
+            html.contains("as root</span>") && html.contains("</span>target/debug/step-04</kbd>"),
+            "{html}"
+        );
         assert!(
             html.contains("  a &lt;1&gt;&#10;") && html.contains("<b class=\"bad\">ESCAPED</b>"),
             "{html}"
         );
         assert!(!html.contains('\n') && !html.contains('…'), "{html}");
+    }
+
+    #[test]
+    fn root_does_not_run_cargo() {
+        assert_eq!(built("cargo run -p step-05 -- run -- ls"), "target/debug/step-05 run -- ls");
+        assert_eq!(built("cargo dive attack"), "target/debug/dive attack");
+        assert_eq!(built("target/debug/step-04"), "target/debug/step-04");
     }
 
     #[test]

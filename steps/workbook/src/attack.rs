@@ -28,7 +28,7 @@ The attacks are bounded, and reach only what was placed for them: a file, a proc
 ESCAPED: it got there. BLOCKED(errno): the kernel refused. FORBIDDEN(errno): this machine does not let the step run.
 As root both tiers are tried: the steps as root, and as a user without privilege.")]
 pub struct Args {
-    /// One lesson alone: 01 to 05
+    /// One lesson alone: 01 to 06
     lesson: Option<String>,
     /// As JSON, for programs
     #[arg(long)]
@@ -46,7 +46,7 @@ pub const ATTACKS: [(&str, &str); 6] = [
 ];
 
 /// The steps that have something to escape from.
-pub const STEPS: std::ops::RangeInclusive<u8> = 1..=5;
+pub const STEPS: std::ops::RangeInclusive<u8> = 1..=6;
 
 /// One attack against one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> Result<u8> {
 
 fn number(lesson: &str) -> Result<u8> {
     let number = lesson.parse().ok().filter(|number| STEPS.contains(number));
-    number.ok_or_else(|| Error::refused("attack the lesson", lesson, "there are 01 to 05"))
+    number.ok_or_else(|| Error::refused("attack the lesson", lesson, "there are 01 to 06"))
 }
 
 impl Matrix {

@@ -58,7 +58,8 @@ impl<'a> Container<'a> {
     /// From lesson 05 on a configuration says the limits.
     fn bundle(&self, limited: bool) -> Result<PathBuf> {
         let limits = if limited { "with" } else { "without" };
-        let dir = self.lab.dir().join(format!("bundle-{}-{limits}-limits", self.attacker.tier));
+        let dir =
+            self.lab.dir().join(format!("bundle-{:02}-{}-{limits}-limits", self.step, self.attacker.tier));
         if dir.exists() {
             return Ok(dir);
         }

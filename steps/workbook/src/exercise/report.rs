@@ -42,6 +42,7 @@ pub fn run(args: &Args) -> Result<u8> {
         .iter()
         .map(|exercise| {
             let state = work.progress.state(exercise.id);
+            // ANCHOR: fields
             json!({
                 "id": exercise.id.to_string(),
                 "title": exercise.about.title,
@@ -57,6 +58,7 @@ pub fn run(args: &Args) -> Result<u8> {
                 "failures": state.failures,
                 "hints": state.rungs,
             })
+            // ANCHOR_END: fields
         })
         .collect();
     let report = json!({ "lesson": work.progress.lesson, "exercises": exercises });
