@@ -18,10 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::load;
 
+mod runtime;
+pub use runtime::HOLDING;
+
 /// How a sentinel file begins; what does not begin so was not the lab's, and does not count as reached.
 pub const SENTINEL: &str = "docker-dive sentinel";
 
-/// The attacks A1 to A6.
+/// The attacks by name.
 #[derive(Debug, Clone, Subcommand)]
 #[command(rename_all = "UPPER")]
 pub enum Attack {
@@ -61,6 +64,12 @@ pub enum Attack {
         /// The block device as `MAJOR:MINOR`; the file system on it is ext4 and holds a file `sentinel`
         device: String,
     },
+    /// Write to the runtime's own binary, which /proc/self/exe leads to for who was executed by that path
+    A7 {
+        /// A descriptor of it that was opened before; the attack goes on with it as another program
+        #[arg(long = "held")]
+        held: Option<i32>,
+    },
 }
 
 /// What became of an attack.
@@ -91,6 +100,7 @@ impl Attack {
             Self::A4 { count } => return fork_bomb(*count),
             Self::A5 { mib } => return memory_hog(*mib),
             Self::A6 { device } => mount_device(device),
+            Self::A7 { held } => runtime::rewrite(*held),
         };
         match outcome {
             Ok(()) => Verdict::Escaped,

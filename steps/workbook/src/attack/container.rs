@@ -17,9 +17,9 @@ const PIDS: u64 = 64;
 
 /// The step, and who runs it.
 pub(super) struct Container<'a> {
-    lab: &'a Lab,
-    attacker: Attacker,
-    step: u8,
+    pub(super) lab: &'a Lab,
+    pub(super) attacker: Attacker,
+    pub(super) step: u8,
     binary: PathBuf,
 }
 
@@ -36,9 +36,14 @@ impl<'a> Container<'a> {
         if answer.status == 125 && self.step > 3 {
             answer = self.run(&self.options(false)?, &guest)?;
         }
+        self.verdict(attack, &answer)
+    }
+
+    /// The guest's word, or that the step does not run here.
+    pub(super) fn verdict(&self, attack: &str, answer: &Answer) -> Result<String> {
         match (answer.status, answer.stdout.as_str()) {
             (0, verdict) if verdict == "ESCAPED" || verdict.starts_with("BLOCKED(") => Ok(verdict.to_owned()),
-            (125, _) => Ok(format!("FORBIDDEN({})", errno(&answer))),
+            (125, _) => Ok(format!("FORBIDDEN({})", errno(answer))),
             _ => Err(Error::refused("attack", format!("step-{:02} with {attack}", self.step), answer)),
         }
     }
@@ -47,7 +52,7 @@ impl<'a> Container<'a> {
         output(self.attacker.command(self.lab, &self.binary).arg("run").args(options).args(guest))
     }
 
-    fn options(&self, limited: bool) -> Result<Vec<String>> {
+    pub(super) fn options(&self, limited: bool) -> Result<Vec<String>> {
         match self.step {
             3 | 4 if limited => Ok(vec![format!("--memory={MEMORY}"), format!("--pids={PIDS}")]),
             ..=4 => Ok(vec![]),
@@ -56,7 +61,7 @@ impl<'a> Container<'a> {
     }
 
     /// From lesson 05 on a configuration says the limits.
-    fn bundle(&self, limited: bool) -> Result<PathBuf> {
+    pub(super) fn bundle(&self, limited: bool) -> Result<PathBuf> {
         let limits = if limited { "with" } else { "without" };
         let dir =
             self.lab.dir().join(format!("bundle-{:02}-{}-{limits}-limits", self.step, self.attacker.tier));
@@ -73,7 +78,7 @@ impl<'a> Container<'a> {
         Ok(dir)
     }
 
-    fn prepare(&self, words: &[&str]) -> Result<()> {
+    pub(super) fn prepare(&self, words: &[&str]) -> Result<()> {
         let answer = output(self.attacker.command(self.lab, &self.binary).args(words))?;
         if answer.status == 0 { Ok(()) } else { Err(Error::refused("prepare", words.join(" "), answer)) }
     }
