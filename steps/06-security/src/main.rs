@@ -19,6 +19,7 @@ use step_05::{Bundle, mount};
 use step_06::{Confinement, mount_all, spec};
 
 mod demonstration;
+mod filter;
 
 /// Lesson 06: root with less than root's power.
 ///
@@ -43,6 +44,12 @@ enum Verb {
         #[arg(long, default_value = ".", value_name = "DIR")]
         bundle: PathBuf,
     },
+    /// Disassemble the filter of a bundle, or of the configuration that this step writes
+    Filter {
+        /// The bundle
+        #[arg(long, value_name = "DIR")]
+        bundle: Option<PathBuf>,
+    },
     /// Assemble the root of the demonstration into a directory of yours
     Rootfs(cli::AssembleRootfs),
 }
@@ -56,6 +63,9 @@ struct Run {
     /// Refuse a configuration of which any field would not be applied
     #[arg(long)]
     strict: bool,
+    /// By Landlock, nothing may be written but below this place; may be given again
+    #[arg(long, value_name = "PATH")]
+    writable: Vec<PathBuf>,
     /// A root directory of yours for the bundle that is made
     #[arg(long, value_name = "DIR")]
     rootfs: Option<PathBuf>,
@@ -69,6 +79,7 @@ fn main() -> ExitCode {
     kit::finish(match Cli::parse().verb {
         Some(Verb::Run(run)) => run_bundle(&run),
         Some(Verb::Spec { rootless, bundle }) => spec::write(&bundle, rootless).map(|()| 0),
+        Some(Verb::Filter { bundle }) => filter::show(bundle.as_deref()),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
         None => demonstration::demonstrate(),
     })
@@ -76,7 +87,7 @@ fn main() -> ExitCode {
 
 fn run_bundle(run: &Run) -> Result<u8> {
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
-    let (bundle, confinement) = match (&run.bundle, &made) {
+    let (bundle, mut confinement) = match (&run.bundle, &made) {
         (Some(dir), _) => step_06::load(dir)?,
         (None, made) => spec::bundle_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
@@ -84,6 +95,7 @@ fn run_bundle(run: &Run) -> Result<u8> {
     for field in &bundle.unapplied {
         term::note(format_args!("not applied: {} ({})", field.path, field.by));
     }
+    confinement.writable = (!run.writable.is_empty()).then(|| run.writable.clone());
     let program = if run.command.is_empty() {
         Program::new(&bundle.config.process.args)
     } else {
