@@ -40,7 +40,7 @@ impl Step {
         command.arg("run");
         match self.0 {
             0 => {}
-            5 if options.limited() => {
+            5.. if options.limited() => {
                 command.arg("--bundle").arg(bundle(lab, options)?);
             }
             _ => {
