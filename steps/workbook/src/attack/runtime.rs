@@ -28,7 +28,7 @@ impl Container<'_> {
         if answer.status == 125 && self.step > 3 {
             answer = self.rewritten(&self.linked(false)?)?;
         }
-        self.verdict("A7", &answer)
+        self.verdict("A7", answer, "FORBIDDEN")
     }
 
     /// Runs it to its end, which is the runtime's as well unless the guest holds the file.
@@ -89,7 +89,7 @@ impl Container<'_> {
             options.extend(["--rootfs".into(), root.display().to_string()]);
             root
         } else {
-            self.bundle(limited)?.join("rootfs")
+            self.limited(limited)?.join("rootfs")
         };
         let link = root.join(LINK);
         let dir = link.parent().unwrap_or(Path::new("/"));
