@@ -67,9 +67,12 @@ impl Container<'_> {
 
     /// A link to the binary that was built would not do: it is to be written to.
     fn own_copy(&self) -> Result<PathBuf> {
-        let built = crate::sibling(&format!("step-{:02}", self.step))?;
-        let copy = self.lab.dir().join(format!("a7-step-{:02}-{}", self.step, self.attacker.tier));
+        let name = format!("step-{:02}", self.step);
+        let built = crate::sibling(&name)?;
+        let dir = self.lab.dir().join(format!("a7-{}", self.attacker.tier));
+        let copy = dir.join(name);
         if !copy.exists() {
+            fs::create_dir_all(&dir).doing("mkdir(2)", &dir)?;
             fs::copy(&built, &copy).doing("copy", &built)?;
             fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).doing("chmod(2)", &copy)?;
             let (uid, gid) = self.attacker.owner();
