@@ -29,7 +29,7 @@ pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.
-const LAST: u8 = 6;
+const LAST: u8 = 7;
 
 /// One thing that steps do.
 #[derive(Clone)]
