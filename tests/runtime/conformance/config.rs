@@ -34,7 +34,7 @@ fn root_writable(trial: &Trial<'_>) -> Outcome {
 }
 
 fn root_read_only(trial: &Trial<'_>) -> Outcome {
-    let script = "touch /written 2>/dev/null && echo written; touch /dev/shm/written && echo elsewhere";
+    let script = "touch /written 2>/dev/null && echo written; touch /dev/shm/written && echo elsewhere; true";
     let seen = trial.see(script, |config| config["root"]["readonly"] = json!(true))?;
     assert_eq!(seen, "elsewhere");
     assert!(!trial.root().join("written").exists());

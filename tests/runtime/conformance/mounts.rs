@@ -61,7 +61,7 @@ fn bind(trial: &Trial<'_>) -> Outcome {
     fs::create_dir_all(&source)
         .and_then(|()| fs::write(source.join("file"), "of the host"))
         .map_err(|e| e.to_string())?;
-    let script = "cat /shared/file; touch /shared/new 2>/dev/null && echo written";
+    let script = "cat /shared/file; touch /shared/new 2>/dev/null && echo written; true";
     let see = |options| {
         trial.see(script, |config| {
             push(config, "/mounts", json!({"destination": "/shared", "source": source, "options": options}));
