@@ -13,6 +13,8 @@
 //! - [`mount`]: trees of mounts that hang nowhere until they are finished
 //! - [`pivot`]: another root for the mount namespace
 //! - [`capability`]: the sets of capabilities, by name
+//! - [`devices`]: which devices a control group may use
+//! - [`seccomp`]: which system calls are permitted, as a program that the kernel runs at each
 //! - [`packet`]: messages and descriptors between two processes
 //! - [`executable`]: the own program, in a form that nobody can write
 //! - [`terminal`]: a pair of ends, of which a container has one
@@ -30,6 +32,7 @@ use crate::error::{Error, Kind, Result, Subject};
 pub mod capability;
 pub mod clone;
 pub mod descriptor;
+pub mod devices;
 pub mod executable;
 pub mod file;
 pub mod inode;
@@ -40,6 +43,7 @@ pub mod namespace;
 pub mod packet;
 pub mod path;
 pub mod pivot;
+pub mod seccomp;
 pub mod signal;
 pub mod task;
 pub mod terminal;
