@@ -13,7 +13,9 @@ use nix::unistd::{
     Gid, Uid, chdir, execve, fchown, getcwd, getegid, geteuid, setgroups, setresgid, setresuid,
 };
 
+use super::seccomp::Filter;
 use crate::error::{Doing, Error, Kind, Result};
+use crate::oci::Spec;
 use crate::oci::process::{Process, Rlimit};
 use crate::sys::capability::Set;
 use crate::sys::path::Root;
@@ -40,6 +42,7 @@ pub(super) struct Plan {
     rlimits: Vec<(Resource, Rlimit)>,
     grants: Grants,
     no_new_privileges: bool,
+    filter: Option<Filter>,
     /// The first descriptor that does not reach the program.
     first_closed: RawFd,
     /// The program's file, once it is looked up.
@@ -85,12 +88,23 @@ impl Plan {
                 .collect::<Result<_>>()?,
             grants,
             no_new_privileges: process.no_new_privileges,
+            filter: None,
             first_closed: RawFd::try_from(preserve.saturating_add(passed))
                 .unwrap_or(RawFd::MAX - 3)
                 .saturating_add(3),
             file: CString::default(),
         };
         Ok((plan, warnings))
+    }
+
+    /// Puts it under the filter of its container. What is odd about that comes back as text.
+    pub(super) fn filter_by(&mut self, spec: &Spec) -> Result<Vec<String>> {
+        let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let (filter, warnings) = Filter::of(profile)?;
+        self.filter = Some(filter);
+        Ok(warnings)
     }
 
     /// Leaves out the capabilities that this process has not itself, and says which.
@@ -114,6 +128,9 @@ impl Plan {
         descriptor::close_on_exec_from(self.first_closed)?;
         if self.no_new_privileges {
             set_no_new_privs().doing("prctl(2) PR_SET_NO_NEW_PRIVS", "")?;
+        } else {
+            // Who may gain privileges needs one to be filtered, and is about to lose it.
+            self.load_filter()?;
         }
         self.grants.limit()?;
         self.become_user()?;
@@ -129,8 +146,16 @@ impl Plan {
 
     /// Executes the program. Errors: [`Kind::CommandNotFound`], [`Kind::NotExecutable`].
     pub(super) fn execute(&self) -> Result<Infallible> {
+        if self.no_new_privileges {
+            // As late as can be: a filter need not permit what we did until now.
+            self.load_filter()?;
+        }
         execve(&self.file, &self.args, &self.env)
             .map_err(|errno| program::refused(&self.args, &self.file, errno))
+    }
+
+    fn load_filter(&self) -> Result<()> {
+        self.filter.as_ref().map_or(Ok(()), Filter::load)
     }
 
     /// In one order only: each of these calls takes away what the one before needs.

@@ -20,7 +20,6 @@ pub(super) fn refuse(spec: &Spec) -> Result<()> {
     let linux = spec.linux.as_ref().unwrap_or(&default);
     let fields = [
         ("linux.netDevices", !linux.net_devices.is_empty()),
-        ("linux.seccomp", linux.seccomp.is_some()),
         ("linux.mountLabel", is_set(linux.mount_label.as_ref())),
         ("linux.intelRdt", linux.intel_rdt.is_some()),
         ("linux.memoryPolicy", linux.memory_policy.is_some()),
@@ -88,7 +87,6 @@ mod tests {
                 r#""mounts": [{"destination": "/a", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]"#.to_owned(),
                 "mounts[0].uidMappings",
             ),
-            (format!(r#""linux": {{{mount}, "seccomp": {{"defaultAction": "SCMP_ACT_ALLOW"}}}}"#), "linux.seccomp"),
             (format!(r#""linux": {{{mount}, "netDevices": {{"eth0": {{}}}}}}"#), "linux.netDevices"),
             (r#""linux": {"namespaces": [{"type": "mount", "path": "/a"}]}"#.to_owned(), "linux.namespaces[0].path"),
             (r#""linux": {}"#.to_owned(), "linux.namespaces"),
