@@ -77,7 +77,14 @@ fn fields(lab: &Lab) -> Outcome {
     let good = fs::read_to_string(bundle.dir.join("config.json")).map_err(said)?;
     let set = |path: &str, value: Value| -> Result<(), String> {
         fs::write(bundle.dir.join("config.json"), &good).map_err(said)?;
-        bundle.edit(|config| config["hostname"] = Value::Null)?;
+        bundle.edit(|config| {
+            // What else a list of namespaces would make senseless.
+            if path == "/linux/namespaces" {
+                config["hostname"] = Value::Null;
+                config["linux"]["uidMappings"] = Value::Null;
+                config["linux"]["gidMappings"] = Value::Null;
+            }
+        })?;
         bundle.edit(|config| *config.pointer_mut(path).unwrap_or(&mut Value::Null) = value)
     };
     let table = [
