@@ -79,11 +79,13 @@ impl Sets {
     /// Drops from the bounding set what is not in ours. It comes first: it needs CAP_SETPCAP, which the sets that
     /// follow may not have.
     pub fn bound(self) -> Result<()> {
-        for number in (0..NAMES.len()).filter(|number| self.bounding >> number & 1 == 0) {
-            match prctl(libc::PR_CAPBSET_DROP, number as u64, 0) {
-                // A capability that this kernel does not know yet.
+        for number in (0..64).filter(|number| self.bounding >> number & 1 == 0) {
+            match prctl(libc::PR_CAPBSET_DROP, number, 0) {
+                // The kernel does not know so many.
                 Ok(_) | Err(Errno::EINVAL) => {}
-                Err(errno) => return Err(errno).doing("prctl(2) PR_CAPBSET_DROP", NAMES[number]),
+                outcome => {
+                    outcome.doing("prctl(2) PR_CAPBSET_DROP", &names(1 << number).join(" "))?;
+                }
             }
         }
         Ok(())
