@@ -1,11 +1,10 @@
 //! Step 06: the container of step 05, confined.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -21,6 +20,9 @@ use step_06::{Confinement, mount_all, spec};
 mod demonstration;
 mod filter;
 mod matrix;
+mod options;
+
+use options::Run;
 
 /// Lesson 06: root with less than root's power.
 ///
@@ -55,26 +57,6 @@ enum Verb {
     Matrix,
     /// Assemble the root of the demonstration into a directory of yours
     Rootfs(cli::AssembleRootfs),
-}
-
-#[derive(Args)]
-#[group(skip)]
-struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    strict: bool,
-    /// By Landlock, nothing may be written but below this place; may be given again
-    #[arg(long, value_name = "PATH")]
-    writable: Vec<PathBuf>,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    rootfs: Option<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
