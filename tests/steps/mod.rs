@@ -10,16 +10,21 @@ mod attacks;
 mod cgroups;
 mod chroot;
 mod config;
+mod hooks;
 mod killed;
+mod lifecycle;
 mod namespaces;
 mod oci_config;
 mod pivot_root;
 mod plans;
 mod readme;
+mod runc;
 mod shape;
 mod snapshots;
 mod spawn;
 mod step;
+mod terminal;
+mod undone;
 
 pub(crate) use step::{Options, Step};
 
@@ -70,6 +75,10 @@ fn behaviours() -> Vec<Behaviour> {
         cgroups::behaviours(),
         pivot_root::behaviours(),
         oci_config::behaviours(),
+        lifecycle::behaviours(),
+        hooks::behaviours(),
+        undone::behaviours(),
+        terminal::behaviours(),
     ];
     lessons.into_iter().flatten().collect()
 }
@@ -83,6 +92,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(killed::cases());
     cases.extend(plans::cases());
     cases.extend(readme::cases());
+    cases.extend(runc::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
     cases
