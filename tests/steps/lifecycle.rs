@@ -130,9 +130,15 @@ impl<'a> Containers<'a> {
         Ok(Self { lab, step, dir: lab.dir().join("bundle"), root: lab.dir().join("state") })
     }
 
-    /// Writes the bundle. Without a change its program sleeps.
+    /// Writes the bundle: the first configuration, changed. Without a change its program sleeps.
     pub(super) fn bundle(&self, change: impl FnOnce(&mut Value)) -> Result<Value, String> {
-        let mut config = new_bundle(self.lab, &self.dir)?;
+        let first = self.lab.dir().join("first.json");
+        if !first.exists() {
+            let config = new_bundle(self.lab, &self.dir)?;
+            fs::write(&first, config.to_string()).map_err(|error| error.to_string())?;
+        }
+        let text = fs::read_to_string(&first).map_err(|error| error.to_string())?;
+        let mut config: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
         config["process"]["args"] = json!(["sleep", "100"]);
         change(&mut config);
         write_config(&self.dir, &config)?;
@@ -288,6 +294,7 @@ fn execs(lab: &Lab, step: Step) -> Outcome {
         assert_eq!(own[fact], executed[fact], "{fact}");
     }
     let executed: Report = serde_json::from_value(executed).map_err(|error| error.to_string())?;
+    assert_eq!(executed.environment, ["HOME", "PATH", "TERM"]);
     assert_eq!((executed.pid > 1, executed.parent), (true, 0));
     assert_eq!(executed.descriptors.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
     of.run(&["delete", "--force", "c"])?.succeeded()?;

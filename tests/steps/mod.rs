@@ -10,6 +10,8 @@ mod attacks;
 mod cgroups;
 mod chroot;
 mod config;
+mod confinement;
+mod filters;
 mod hooks;
 mod killed;
 mod lifecycle;
@@ -19,13 +21,16 @@ mod pivot_root;
 mod plans;
 mod readme;
 mod runc;
+mod security;
 mod shape;
-mod snapshots;
+pub(crate) mod snapshots;
 mod spawn;
 mod step;
 mod terminal;
+mod threats;
 mod undone;
 
+pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.
@@ -75,6 +80,7 @@ fn behaviours() -> Vec<Behaviour> {
         cgroups::behaviours(),
         pivot_root::behaviours(),
         oci_config::behaviours(),
+        security::behaviours(),
         lifecycle::behaviours(),
         hooks::behaviours(),
         undone::behaviours(),
@@ -89,12 +95,15 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend((1..=LAST).map(|step| predecessor_fails(step, &table)));
     cases.extend(attacks::cases());
     cases.extend(config::cases());
+    cases.extend(confinement::cases());
+    cases.extend(filters::cases());
     cases.extend(killed::cases());
     cases.extend(plans::cases());
     cases.extend(readme::cases());
     cases.extend(runc::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
+    cases.extend(threats::cases());
     cases
 }
 

@@ -78,6 +78,7 @@ impl Scratch {
     }
 }
 
+// ANCHOR: drop
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
@@ -85,6 +86,7 @@ impl Drop for Scratch {
         }
     }
 }
+// ANCHOR_END: drop
 
 /// A name that no other run has: the prefix, then time and pid in hexadecimal.
 pub fn unique() -> String {
