@@ -2,24 +2,29 @@
 //!
 //! - [`code`]: code is included, output is a snapshot, and a console holds what the reader types
 //! - [`template`]: the sections of a chapter and what is in them; [`sources`]: footnotes with an address
-//! - [`manual`]: pages of the manual exist
+//! - [`manual`]: pages of the manual exist; [`named`]: so do files of the repository
+//! - [`messages`]: what the programs advise is explained
 //! - [`links`]: links, fragments and assets of the built pages; [`weight`]: how much a page loads
 //!
-//! The first three read the sources, the others what was built. Each has a test that plants the fault.
+//! The first six read the sources, the others what was built. Each has a test that plants the fault.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use mdbook_preprocessor::book::Book;
 
+use crate::directive::directives;
 use crate::expand::exercise;
 use crate::page::Page;
-use crate::{Finding, Tree, build, files, preprocess};
+use crate::{Finding, Tree, build, files, preprocess, read};
 
 pub mod code;
 pub mod html;
 pub mod links;
 pub mod manual;
+pub mod messages;
+pub mod named;
 #[cfg(test)]
 pub(crate) mod planted;
 pub mod sources;
@@ -78,6 +83,7 @@ fn check_with(tree: &Tree, manual: &Path) -> Result<Report> {
         code::check(page, findings);
         template::check(tree, page, findings);
         sources::check(page, findings);
+        named::check(tree, page, findings);
     }
     findings.extend(unlisted(tree, &pages));
     if !exercise::any(tree) {
@@ -85,6 +91,7 @@ fn check_with(tree: &Tree, manual: &Path) -> Result<Report> {
     }
     report.skipped.extend(manual::check(tree, manual, &pages, findings)?);
     let expanded = preprocess::expand(tree, &mut book);
+    unexplained(tree, &pages, &book, findings)?;
     if expanded.is_empty() {
         let built = tree.built();
         match build::build(tree, &built) {
@@ -102,6 +109,19 @@ fn check_with(tree: &Tree, manual: &Path) -> Result<Report> {
     findings.sort();
     findings.dedup();
     Ok(report)
+}
+
+/// Messages without an explanation on the page that shows advice.
+fn unexplained(tree: &Tree, pages: &[Page], book: &Book, findings: &mut Vec<Finding>) -> Result<()> {
+    let shows =
+        |page: &&Page| page.prose().flat_map(|line| directives(&line.text)).any(|one| one.name == "advice");
+    let Some(page) = pages.iter().find(shows) else { return Ok(()) };
+    let text = book.chapters().find(|chapter| chapter.path.as_ref() == Some(&page.path));
+    let text = text.map(|chapter| chapter.content.as_str()).unwrap_or_default();
+    for source in messages::SOURCES {
+        messages::check(&page.name(), text, source, &read(&tree.root().join(source))?, findings);
+    }
+    Ok(())
 }
 
 /// Pages that lie in `book/src` and are in no table of contents.

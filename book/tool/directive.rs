@@ -39,7 +39,7 @@ pub fn directives(line: &str) -> Vec<Directive<'_>> {
 /// The first word of a directive, and the named ones.
 type Named<'words> = (&'words str, Vec<(&'words str, &'words str)>);
 
-/// The first word, and `key=value` pairs after it; a value with blanks stands in double quotes.
+/// The first word, and `key=value` pairs after it; a value with blanks stands in double quotes, one with those in single ones.
 pub fn named_words(words: &str) -> Result<Named<'_>, String> {
     let (first, mut rest) = words.split_once(char::is_whitespace).unwrap_or((words, ""));
     let mut pairs = Vec::new();
@@ -49,9 +49,10 @@ pub fn named_words(words: &str) -> Result<Named<'_>, String> {
             return Ok((first, pairs));
         }
         let (key, after) = rest.split_once('=').ok_or_else(|| format!("`{rest}` is not `key=value`"))?;
-        let (value, after) = match after.strip_prefix('"') {
-            Some(quoted) => {
-                quoted.split_once('"').ok_or_else(|| format!("{key}: the quoted value has no end"))?
+        let quote = after.chars().next().filter(|mark| matches!(mark, '"' | '\''));
+        let (value, after) = match quote {
+            Some(quote) => {
+                after[1..].split_once(quote).ok_or_else(|| format!("{key}: the quoted value has no end"))?
             }
             None => after.split_once(char::is_whitespace).unwrap_or((after, "")),
         };
@@ -81,6 +82,7 @@ mod tests {
         let (first, pairs) = named_words(words).unwrap();
         assert_eq!(first, "step-04.root");
         assert_eq!(pairs, [("lines", "3..9"), ("from", "what is done"), ("to", "x")]);
+        assert_eq!(named_words("a b='c \"d\" e'").unwrap().1, [("b", "c \"d\" e")]);
         assert!(named_words("a b").is_err());
         assert!(named_words(r#"a from="b"#).is_err());
     }

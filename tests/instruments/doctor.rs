@@ -10,6 +10,7 @@ use workbook::doctor::Report;
 use workbook::doctor::diagnosis::{Line, Verdict};
 
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
+use crate::steps::snapshots::{normalised, snapshot};
 
 /// Somebody who owns nothing.
 const NOBODY: u32 = 65534;
@@ -18,6 +19,7 @@ const ALONE: u32 = 54321;
 const RUNC: &[Need] = &[Need::Root, Need::Cgroups, Need::Program("runc")];
 const NESTED: &[Need] = &[Need::Namespaces, Need::Program("unshare"), Need::Program("setpriv")];
 const CROWDED: &[Need] = &[Need::Root, Need::Program("setpriv"), Need::Program("prlimit")];
+const TABLE: &[Need] = &[Need::Namespaces, Need::User, Need::NoCgroups];
 const DELEGATED: &[Need] = &[Need::Root, Need::Cgroups, Need::Program("setpriv")];
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -48,6 +50,11 @@ pub(crate) fn cases() -> Vec<Case> {
             assert!(seen.line("02")?.brief.ends_with("ENOSYS"), "{:?}", seen.line("02"));
             assert!(seen.why("02")?.contains("filter"));
             seen.agrees()
+        }),
+        case("doctor: what it and a step say in a container as Docker makes it", RUNC, in_docker),
+        case("doctor: its table, to root", &[Need::Root, Need::Cgroups], |lab| table(lab, "root")),
+        case("doctor: its table, to a user without control groups", TABLE, |lab| {
+            table(lab, "user.without-cgroups")
         }),
         case("doctor: in a container in which no directory serves for a root", RUNC, |lab| {
             let seen = in_runc(lab, |config| {
@@ -186,9 +193,58 @@ fn switched_off(lab: &Lab) -> Outcome {
     seen.agrees()
 }
 
+/// What the book shows of a plain Docker container: two refusals with their remedies.
+///
+/// After what is missing the doctor tells of this machine: no two print the same there.
+fn in_docker(lab: &Lab) -> Outcome {
+    for (name, script) in [("doctor", "exec /dive/dive doctor"), ("step-04", "exec /dive/step-04")] {
+        let ran = runc(lab, name, script, as_docker)?.ended_with(if name == "doctor" { 1 } else { 125 })?;
+        let text = (ran.stderr + &ran.stdout)
+            .replace("dive/dive", "target/debug/dive")
+            .replace("dive/step-", "target/debug/step-");
+        let (told, _) = text.split_once("\n  tried once").unwrap_or((&text, ""));
+        let command = if name == "doctor" { "target/debug/dive doctor" } else { "target/debug/step-04" };
+        snapshot(&format!("{name}.docker"), command, &normalised(lab, told));
+    }
+    Ok(())
+}
+
+/// The part of a lesson each, which depends on who asks and not on the machine.
+fn table(lab: &Lab, whom: &str) -> Outcome {
+    let told = lab.run("dive", &["doctor"])?;
+    let (table, _) = told.stdout.split_once("\n\n  privilege").ok_or(told.stdout.clone())?;
+    let uid = format!("you are uid {}:", nix::unistd::geteuid());
+    // A kernel may be built without time namespaces, and then says so.
+    let table = table.replace(&uid, "you are uid UID:").replace("partly     without --boottime", "runs");
+    snapshot(&format!("doctor.{whom}"), "cargo dive doctor", &table);
+    Ok(())
+}
+
+/// The filter, the capabilities and the mark of Docker's.
+fn as_docker(config: &mut Value) {
+    config["linux"]["seccomp"] = filter();
+    let held = "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE \
+                SYS_CHROOT KILL AUDIT_WRITE";
+    let held: Vec<_> = held.split(' ').map(|name| format!("CAP_{name}")).collect();
+    for set in ["bounding", "effective", "permitted"] {
+        config["process"]["capabilities"][set] = json!(held);
+    }
+    config["process"]["noNewPrivileges"] = json!(false);
+    config["root"]["readonly"] = json!(false);
+    if let Some(mounts) = config["mounts"].as_array_mut() {
+        mounts.retain(|mount| mount["destination"] != "/tmp");
+    }
+    let mark = "touch /.dockerenv; ".to_owned() + config["process"]["args"][2].as_str().unwrap_or_default();
+    config["process"]["args"][2] = json!(mark);
+}
+
 /// Runs the script in a container of runc's, with the configuration that `runc spec` writes and these changes.
 fn in_runc(lab: &Lab, change: impl FnOnce(&mut Value)) -> Result<Seen, String> {
-    let bundle = lab.dir().join("bundle");
+    Seen::of(runc(lab, "bundle", SCRIPT, change)?)
+}
+
+fn runc(lab: &Lab, bundle: &str, script: &str, change: impl FnOnce(&mut Value)) -> Result<Ran, String> {
+    let bundle = lab.dir().join(bundle);
     let io = |error: std::io::Error| error.to_string();
     fs::create_dir(&bundle).map_err(io)?;
     let path = bundle.display().to_string();
@@ -199,7 +255,7 @@ fn in_runc(lab: &Lab, change: impl FnOnce(&mut Value)) -> Result<Seen, String> {
     let text = fs::read_to_string(&file).map_err(io)?;
     let mut config: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     config["process"]["terminal"] = json!(false);
-    config["process"]["args"] = json!(["sh", "-c", SCRIPT, "sh", "/dive"]);
+    config["process"]["args"] = json!(["sh", "-c", script, "sh", "/dive"]);
     let binaries = copied(lab)?.display().to_string();
     if let Some(mounts) = config["mounts"].as_array_mut() {
         mounts.push(
@@ -211,7 +267,7 @@ fn in_runc(lab: &Lab, change: impl FnOnce(&mut Value)) -> Result<Seen, String> {
     change(&mut config);
     fs::write(&file, config.to_string()).map_err(io)?;
     let state = lab.dir().join("runc").display().to_string();
-    Seen::of(lab.run("runc", &["--root", &state, "run", "--bundle", &path, lab.lab().name()])?)
+    lab.run("runc", &["--root", &state, "run", "--bundle", &path, lab.lab().name()])
 }
 
 /// What Docker's default filter does to these lessons: clone3 as if it were unknown, the rest refused.

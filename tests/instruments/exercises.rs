@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
+use crate::steps::snapshots::snapshot;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -20,6 +21,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let cargo = Need::Program("cargo");
     vec![
         case("exercises: begun, failed, hinted, passed", &[Need::Namespaces, cargo], a_learner),
+        case("exercises: what the book shows of one", &[Need::Namespaces, cargo], shown),
         case("exercises: prove notices what is planted", &[Need::Namespaces, cargo], planted),
         case("exercises: each way to run is a way to see", &[Need::Namespaces, cargo], each_way),
         case("exercises: it is said that steps/ was changed", &[cargo, Need::Program("git")], changed_steps),
@@ -146,6 +148,39 @@ fn a_learner(lab: &Lab) -> Outcome {
     goes_on(&learner)?;
     is_watched(&learner, &[])?;
     is_watched(&learner, &["--poll"])
+}
+
+/// An answer that people really write, its hint, and the solution, as the page on how to read the book has them.
+fn shown(lab: &Lab) -> Outcome {
+    let learner = Learner::new(lab, "shown", Path::new(ROOT))?;
+    let exercise = exercise("04.02");
+    let told = |name: &str, words: &[&str], status| {
+        let ran = learner.dive(words)?.ended_with(status)?;
+        // A learner's files are in work/, and cargo's word for this program is its alias.
+        let text = ran.stdout.replace(" src/bin/container/", " work/src/bin/container/");
+        let text = text.lines().map(of_any_host).collect::<String>();
+        // Who may make no control groups is told so by each run.
+        let note = "    it said\n    | container: no cgroup\n";
+        let text = text.replace(note, "");
+        snapshot(&format!("exercise.{name}"), &format!("cargo dive {}", words.join(" ")), &text);
+        Ok::<_, String>(())
+    };
+    told("start", &["start", "04.02"], 0)?;
+    learner.writes("pivot.rs", &read(&exercise.join("wrong/still-mounted.rs"))?)?;
+    told("failed", &["check"], 1)?;
+    told("hint", &["hint"], 0)?;
+    learner.writes("pivot.rs", &read(&exercise.join("solution.rs"))?)?;
+    told("passed", &["check"], 0)
+}
+
+/// Where the old root is still there, the container sees the host's mounts, which are another list on each host.
+fn of_any_host(line: &str) -> String {
+    let (seen, no_group) = ("seen      / /", "    | container: no cgroup");
+    match line.split_once(seen) {
+        Some((indent, _)) => format!("{indent}seen      / …\n"),
+        None if line.starts_with(no_group) => format!("{no_group}\n"),
+        None => format!("{line}\n"),
+    }
 }
 
 /// `--sudo` puts sudo before the run and before nothing else. A stand-in tells what it was asked, and executes it.

@@ -2,6 +2,7 @@
 
 use crate::kit::Case;
 
+mod docker;
 mod doctor;
 mod exercises;
 mod trace;
@@ -9,6 +10,7 @@ mod view;
 mod vm;
 
 pub(crate) fn cases() -> Vec<Case> {
-    let instruments = [doctor::cases(), exercises::cases(), trace::cases(), view::cases(), vm::cases()];
+    let instruments =
+        [docker::cases(), doctor::cases(), exercises::cases(), trace::cases(), view::cases(), vm::cases()];
     instruments.into_iter().flatten().collect()
 }

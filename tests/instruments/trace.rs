@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::docker::machine;
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
 
 mod docker;
 mod fault;
+mod only;
 mod strace;
 
 use strace::Calls;
@@ -55,14 +57,14 @@ pub(crate) fn cases() -> Vec<Case> {
         ),
         case("trace: a lesson by its number, and what is none", &[], lesson),
     ];
-    let programs = ["docker", "dockerd", "containerd", "runc", "tar", "iptables"].map(Need::Program);
-    let needs = [&[Need::Root, Need::Cgroups, strace][..], &programs].concat();
+    let needs = [&machine::NEEDS[..], &[strace]].concat();
     cases.push(case(
         "trace: docker run behind the socket, every call that strace sees",
         &needs,
         docker::sees_all,
     ));
     cases.push(case("trace: a call is answered in the kernel's place", &[], fault::answered));
+    cases.push(case("trace: only the calls that are asked for", &[], only::named));
     cases.push(case("trace: the time limit lets everybody go on", &[], limited));
     cases
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use super::need::allowed;
+use super::need::{allowed, unmet};
 use super::{Case, Lab, Need, Outcome, case};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -41,6 +41,16 @@ pub(crate) fn cases() -> Vec<Case> {
         case("lab: nothing that is left is no leak", &[], |lab| match lab.lab().leaks() {
             Ok(leaks) if leaks.is_empty() => Ok(()),
             other => Err(format!("{other:?}")),
+        }),
+        case("harness: another release than the one that is needed is a skip", &[], |_| {
+            assert_eq!(unmet(&[Need::Version("tar", "tar")]), None, "there is no tar");
+            let other = unmet(&[Need::Version("tar", " 0.1.")]);
+            assert_eq!(other.as_deref(), Some("needs tar 0.1"));
+            assert!(
+                unmet(&[Need::Version("no-such-program", "")]).is_some(),
+                "what is not there has no version"
+            );
+            Ok(())
         }),
         case("harness: a skip that is not listed fails", &[], |_| {
             let list = "# a comment\nuser: needs root\n";

@@ -26,6 +26,10 @@ pub(crate) enum Need {
     NoCgroups,
     /// A program of the host.
     Program(&'static str),
+    /// A file of the host, by its absolute path.
+    File(&'static str),
+    /// A release of one: what a snapshot tells is told of that one. The words are some of its `--version`.
+    Version(&'static str, &'static str),
 }
 
 /// Why the case cannot run here, if it cannot.
@@ -45,6 +49,8 @@ impl Need {
             Self::Cgroups => cgroups(),
             Self::NoCgroups => !cgroups(),
             Self::Program(name) => on_path(name),
+            Self::File(path) => fs::exists(path).unwrap_or(false),
+            Self::Version(name, words) => on_path(name) && version(name).contains(words),
         }
     }
 
@@ -58,6 +64,8 @@ impl Need {
             Self::Cgroups => "needs a cgroup tree that may be written".into(),
             Self::NoCgroups => "is for who may make no control groups".into(),
             Self::Program(name) => format!("needs the program {name}"),
+            Self::File(path) => format!("needs {path}"),
+            Self::Version(name, words) => format!("needs {name} {}", words.trim().trim_end_matches('.')),
         }
     }
 }
@@ -93,6 +101,13 @@ fn cgroups() -> bool {
 fn on_path(name: &str) -> bool {
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
     path.split(':').any(|dir| access(format!("{dir}/{name}").as_str(), AccessFlags::X_OK).is_ok())
+}
+
+/// What a program says of itself; nothing, if it is not there.
+fn version(name: &str) -> String {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin";
+    let said = Command::new(name).arg("--version").env("PATH", path).stderr(Stdio::null()).output();
+    said.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }
 
 /// `DIVE_NO_SKIP=SURROUNDINGS` turns each skip into a failure, but for those that the list allows there.

@@ -7,15 +7,25 @@ use docker_dive::sys::task::End;
 use crate::kit::{Case, Lab, Outcome};
 
 mod capability;
+mod devices;
 mod make;
 mod mount;
 mod path;
 mod pivot;
 mod process;
+mod seccomp;
 
 pub(crate) fn cases() -> Vec<Case> {
-    let cases =
-        [path::cases(), make::cases(), mount::cases(), pivot::cases(), process::cases(), capability::cases()];
+    let cases = [
+        path::cases(),
+        make::cases(),
+        mount::cases(),
+        pivot::cases(),
+        process::cases(),
+        capability::cases(),
+        seccomp::cases(),
+        devices::cases(),
+    ];
     cases.into_iter().flatten().collect()
 }
 

@@ -20,14 +20,16 @@ mod plans;
 mod readme;
 mod security;
 mod shape;
-mod snapshots;
+pub(crate) mod snapshots;
 mod spawn;
 mod step;
+mod threats;
 
+pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.
-const LAST: u8 = 6;
+const LAST: u8 = 7;
 
 /// One thing that steps do.
 #[derive(Clone)]
@@ -91,6 +93,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(readme::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
+    cases.extend(threats::cases());
     cases
 }
 

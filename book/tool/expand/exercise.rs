@@ -81,6 +81,18 @@ pub fn card(tree: &Tree, id: &str) -> Result<(String, usize), String> {
     Ok((html, exercise.minutes))
 }
 
+/// `{{#wrong 04.02 busy}}`: a wrong answer of an exercise, by the name of its file.
+pub fn wrong(tree: &Tree, words: &str) -> Result<String, String> {
+    let (id, name) = words.split_once(' ').unwrap_or((words, ""));
+    let lesson = id.split('.').next().unwrap_or("");
+    let found = folders(tree, lesson).into_iter().find(|(found, _)| found == id);
+    let file = found.map(|(_, folder)| folder.join("wrong").join(format!("{name}.rs")));
+    match file.filter(|file| file.is_file()) {
+        Some(_) => Ok(format!("<code>{}</code>", escape(name))),
+        None => Err(format!("wrong: exercise {id} has no wrong answer `{name}`")),
+    }
+}
+
 impl Tier {
     fn told(&self) -> String {
         let name = match self {
@@ -133,6 +145,16 @@ mod tests {
         assert!(card(&planted.tree, "04.02").unwrap_err().contains("title"));
         for id in ["04.03", "05.02", "4.2", "04"] {
             assert!(card(&planted.tree, id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_answer_is_named_only_if_it_is_there() {
+        let planted = Planted::new();
+        planted.file("steps/04-pivot-root/exercises/02-detach/wrong/busy.rs", "// hint: busy\n");
+        assert_eq!(wrong(&planted.tree, "04.02 busy").unwrap(), "<code>busy</code>");
+        for words in ["04.02 lazy", "04.02", "04.03 busy", "busy", ""] {
+            assert!(wrong(&planted.tree, words).unwrap_err().contains("no wrong answer"), "{words}");
         }
     }
 }

@@ -79,6 +79,8 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     let said: Vec<_> = [whom, part].into_iter().filter(|said| !said.is_empty()).collect();
     let _ = write!(html, "<span class=\"whom\">{}</span> ", said.join(", "));
     let _ = write!(html, "<span class=\"tested\">tested: {}.snap</span></figcaption>", escape(name));
+    let command = if prompt == "#" { built(command) } else { command.to_owned() };
+    let command = command.as_str();
     let label = escape(&format!("{command}: what it prints"));
     let _ = write!(html, "<pre tabindex=\"0\" role=\"region\" aria-label=\"{label}\">");
     let _ = write!(html, "<kbd><span aria-hidden=\"true\">{prompt} </span>{}</kbd>&#10;", escape(command));
@@ -86,8 +88,10 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     if cut.0 {
         html += "<span class=\"cut\">…</span>&#10;";
     }
+    // A heading is what the lines below it are indented from. Where none is, there are no headings either.
+    let headed = lines.iter().any(|line| line.starts_with(' '));
     for line in lines {
-        html += &coloured(line);
+        html += &coloured(line, headed);
         html += "&#10;";
     }
     if cut.1 {
@@ -101,18 +105,28 @@ fn whom(name: &str) -> (&'static str, &'static str) {
     match name.split_once('.').map_or("", |(_, surroundings)| surroundings) {
         "root" => ("#", "as root"),
         "user" => ("$", "as an ordinary user"),
+        "docker" => ("#", "as root, in a container as Docker makes it"),
         "user.without-cgroups" => ("$", "as an ordinary user who may make no control groups"),
         _ => ("$", ""),
     }
 }
 
+/// Cargo is nothing for root, who runs what was built before: `cargo run -p step-04 -- run sh` and `cargo dive view`
+/// become `target/debug/step-04 run sh` and `target/debug/dive view`.
+fn built(command: &str) -> String {
+    let words = command.strip_prefix("cargo run -p ").map(|words| words.replacen(" -- ", " ", 1));
+    let words = words.or_else(|| command.strip_prefix("cargo ").map(str::to_owned));
+    words.map_or_else(|| command.to_owned(), |words| format!("target/debug/{words}"))
+}
+
 /// A heading is bold, a verdict has its colour, as in the terminal.
-fn coloured(line: &str) -> String {
+fn coloured(line: &str, headed: bool) -> String {
     let mut html = escape(line);
     for (verdict, class) in [("ESCAPED", "bad"), ("BLOCKED", "good"), ("FORBIDDEN", "dim")] {
         html = html.replace(verdict, &format!("<b class=\"{class}\">{verdict}</b>"));
     }
-    if line.is_empty() || line.starts_with(' ') { html } else { format!("<b>{html}</b>") }
+    let heading = headed && !line.is_empty() && !line.starts_with(' ');
+    if heading { format!("<b>{html}</b>") } else { html }
 }
 
 #[cfg(test)]
@@ -134,12 +148,29 @@ mod tests {
     #[test]
     fn a_snapshot_is_a_terminal_with_its_command_and_says_as_whom() {
         let html = shown("step-04.root").unwrap();
-        assert!(html.contains("as root</span>") && html.contains("cargo run -p step-04"), "{html}");
+        assert!(
+            html.contains("as root</span>") && html.contains("</span>target/debug/step-04</kbd>"),
+            "{html}"
+        );
         assert!(
             html.contains("  a &lt;1&gt;&#10;") && html.contains("<b class=\"bad\">ESCAPED</b>"),
             "{html}"
         );
         assert!(!html.contains('\n') && !html.contains('…'), "{html}");
+    }
+
+    #[test]
+    fn a_heading_is_what_others_are_indented_from() {
+        let bold = |lines: &[&str]| terminal("x", "x", lines, (false, false), true).contains("<b>");
+        assert!(bold(&["a heading", "  a line"]));
+        assert!(!bold(&["a line", "another"]) && !bold(&["  a line"]));
+    }
+
+    #[test]
+    fn root_does_not_run_cargo() {
+        assert_eq!(built("cargo run -p step-05 -- run -- ls"), "target/debug/step-05 run -- ls");
+        assert_eq!(built("cargo dive attack"), "target/debug/dive attack");
+        assert_eq!(built("target/debug/step-04"), "target/debug/step-04");
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Program {
         OsStr::from_bytes(self.path.as_bytes())
     }
 
+    // ANCHOR: candidates
     /// Where it may lie, in the order in which it is tried.
     pub fn candidates(&self) -> Vec<CString> {
         if self.path.as_bytes().contains(&b'/') {
@@ -77,6 +78,7 @@ impl Program {
         let dirs = dirs.map(|dir| if dir.is_empty() { b"." } else { dir });
         dirs.filter_map(|dir| CString::new([dir, b"/", self.path.as_bytes()].concat()).ok()).collect()
     }
+    // ANCHOR_END: candidates
 }
 
 // ANCHOR: exec
@@ -107,9 +109,11 @@ fn refused(program: &Program, errno: Errno) -> Error {
     Error::call("execve(2)", program.name().to_string_lossy(), errno).exits(status)
 }
 
+// ANCHOR: c_string
 fn c_string(text: &impl AsRef<OsStr>) -> Result<CString> {
     let bytes = text.as_ref().to_owned().into_vec();
     CString::new(bytes).map_err(|error| {
         Error::refused("pass to execve(2)", text.as_ref().to_string_lossy(), format!("a NUL byte: {error}"))
     })
 }
+// ANCHOR_END: c_string

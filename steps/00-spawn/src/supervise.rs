@@ -105,6 +105,7 @@ impl Child {
     }
 }
 
+// ANCHOR: pidfd_open
 /// A descriptor for a process (Linux 5.3): unlike a pid it is never reused.
 pub fn pidfd_open(pid: Pid) -> Result<OwnedFd> {
     // SAFETY: the call takes two integers.
@@ -116,6 +117,7 @@ pub fn pidfd_open(pid: Pid) -> Result<OwnedFd> {
     let pidfd = unsafe { OwnedFd::from_raw_fd(i32::try_from(number).unwrap_or(-1)) };
     Ok(pidfd)
 }
+// ANCHOR_END: pidfd_open
 
 // ANCHOR: exit_status
 /// The status as a shell tells it.

@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{pipe2, read, write};
 use std::os::fd::AsFd;
 
+// ANCHOR: pair
 /// Init's side.
 #[derive(Debug)]
 pub struct Gate(OwnedFd);
@@ -26,6 +27,7 @@ pub(crate) fn pair() -> Result<(Gate, Keeper)> {
     let (gate, keeper) = pipe2(OFlag::O_CLOEXEC).doing("pipe2(2)", "")?;
     Ok((Gate(gate), Keeper(keeper)))
 }
+// ANCHOR_END: pair
 
 impl Keeper {
     /// Lets init pass.

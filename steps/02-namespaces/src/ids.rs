@@ -78,6 +78,7 @@ fn lines(ranges: &[Range]) -> String {
     lines.join("\n")
 }
 
+// ANCHOR: from_str
 /// `INSIDE:OUTSIDE:COUNT`
 impl FromStr for Range {
     type Err = String;
@@ -92,3 +93,4 @@ impl FromStr for Range {
         }
     }
 }
+// ANCHOR_END: from_str

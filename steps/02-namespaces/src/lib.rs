@@ -34,6 +34,7 @@ use gate::{Gate, Keeper};
 /// A flag that only clone3 has room for: it lies above the 32 bits of clone(2)'s.
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
+// ANCHOR: wishes
 /// What clone3(2) is asked for, as plain fields: a later lesson sets another one.
 #[derive(Debug, Clone, Copy)]
 pub struct Clone3<'a> {
@@ -42,6 +43,7 @@ pub struct Clone3<'a> {
     /// A cgroup of version 2 in which the child is born (Linux 5.7).
     pub cgroup: Option<BorrowedFd<'a>>,
 }
+// ANCHOR_END: wishes
 
 /// Init as its parent holds it: born, and waiting at the gate.
 #[derive(Debug)]
@@ -59,9 +61,19 @@ impl Init {
     /// Opens the gate, and waits for the end: the exit status, or init's own error.
     pub fn release_and_wait(self) -> Result<u8> {
         // An init that has failed already is not at the gate any more; its own error says why.
-        let opened = self.keeper.open();
-        let status = self.child.wait()?;
+        let opened = self.release();
+        let status = self.wait()?;
         opened.map(|()| status)
+    }
+
+    /// Opens the gate, for who has more to do before it waits.
+    pub fn release(&self) -> Result<()> {
+        self.keeper.open()
+    }
+
+    /// Waits for the end: the exit status, or init's own error.
+    pub fn wait(self) -> Result<u8> {
+        self.child.wait()
     }
 }
 

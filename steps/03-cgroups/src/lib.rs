@@ -69,11 +69,16 @@ impl Cgroup {
     /// Errors name mkdir(2) or the file: EACCES where nothing is delegated, EROFS in an outer container, EBUSY
     /// where processes sit in the way; and a controller that this host does not have.
     pub fn create(limits: &Limits) -> Result<Self> {
+        Self::create_named(&scratch::unique(), limits)
+    }
+
+    /// The same under a name of the caller's. One that does not begin with `docker-dive.` is removed by nobody but
+    /// the caller.
+    pub fn create_named(name: &str, limits: &Limits) -> Result<Self> {
         let hierarchies = Hierarchies::of_self()?;
         let mut cgroup = Self { groups: vec![], handed_down: vec![], flavour: hierarchies.flavour() };
-        let name = scratch::unique();
         for hierarchy in hierarchies.all() {
-            let made = cgroup.make(hierarchy, limits, &name);
+            let made = cgroup.make(hierarchy, limits, name);
             if let Err(error) = made {
                 cgroup.remove()?;
                 return Err(error);
@@ -88,8 +93,13 @@ impl Cgroup {
     /// As [`Cgroup::create`], for limits that nobody insists on. Where this host forbids the group, `None`:
     /// that is said, and the container runs without.
     pub fn create_if_allowed(limits: &Limits) -> Result<Option<Self>> {
+        Self::if_allowed(Self::create(limits))
+    }
+
+    /// The same for an attempt that has been made.
+    pub fn if_allowed(attempt: Result<Self>) -> Result<Option<Self>> {
         let forbidden = [Errno::EACCES, Errno::EPERM, Errno::EROFS, Errno::EBUSY];
-        match Self::create(limits) {
+        match attempt {
             Err(error) if error.errno().is_none_or(|errno| forbidden.contains(&errno)) => {
                 term::note(format_args!("no cgroup, and so no limits (lesson 03): {error}"));
                 Ok(None)

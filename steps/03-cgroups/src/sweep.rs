@@ -19,7 +19,7 @@ use nix::unistd::{Pid, geteuid};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Removes the groups of dead runs of this user below a directory, and says so.
-pub(crate) fn sweep(parent: &Path) {
+pub fn sweep(parent: &Path) {
     let prefix = scratch::prefix();
     for group in children(parent) {
         let name = group.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -36,7 +36,7 @@ pub(crate) fn sweep(parent: &Path) {
 }
 
 /// Kills everybody in a group of ours and removes it, the groups below it first.
-pub(crate) fn remove(group: &Path) -> Result<()> {
+pub fn remove(group: &Path) -> Result<()> {
     children(group).iter().try_for_each(|child| remove(child))?;
     let begun = Instant::now();
     loop {

@@ -14,10 +14,12 @@ use kit::{Doing, Result};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
+// ANCHOR: rooms
 pub mod dev;
 pub mod sys;
 
 pub(crate) const NONE: Option<&str> = None;
+// ANCHOR_END: rooms
 
 // ANCHOR: bind_to_itself
 /// Makes a directory the root of a mount that can be pivoted to: pivot_root takes mounts, not directories.

@@ -7,12 +7,14 @@ use clap::{Parser, Subcommand};
 use kit::{Doing, Result, Rootfs, Tier, cli, rootfs, term};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
+// ANCHOR: uses
 use step_00::Program;
 use step_01::exec;
 use step_02::ids::{self, Maps};
 use step_02::{Clone3, mounts, spawn};
 use step_03::{Cgroup, Limits};
 use step_04::{bind_to_itself, dev, pivot_into, sys};
+// ANCHOR_END: uses
 
 mod demonstration;
 

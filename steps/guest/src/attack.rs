@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::load;
 
+mod runtime;
+pub use runtime::HOLDING;
+
 /// How a sentinel file begins; what does not begin so was not the lab's, and does not count as reached.
 pub const SENTINEL: &str = "docker-dive sentinel";
 
@@ -60,6 +63,12 @@ pub enum Attack {
     A6 {
         /// The block device as `MAJOR:MINOR`; the file system on it is ext4 and holds a file `sentinel`
         device: String,
+    },
+    /// Write to the runtime's own binary, which /proc/self/exe leads to for who was executed by that path
+    A7 {
+        /// A descriptor of it that was opened before; the attack goes on with it as another program
+        #[arg(long = "held")]
+        held: Option<i32>,
     },
     /// See whether a mount of the configuration is here: a link in the root may have led it out
     A8 {
@@ -108,6 +117,7 @@ impl Attack {
             Self::A4 { count } => return fork_bomb(*count),
             Self::A5 { mib } => return memory_hog(*mib),
             Self::A6 { device } => mount_device(device),
+            Self::A7 { held } => runtime::rewrite(*held),
             Self::A8 { target } => return look_for_mount(target),
             Self::A9 { device } => read_device(device),
             Self::A10 => through_descriptors(),

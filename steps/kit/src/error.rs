@@ -110,6 +110,7 @@ impl Display for Error {
 
 impl std::error::Error for Error {}
 
+// ANCHOR: doing
 /// Says what was being done, and to what, when a call fails.
 pub trait Doing<T> {
     /// The operation and its subject.
@@ -121,6 +122,7 @@ impl<T> Doing<T> for nix::Result<T> {
         self.map_err(|errno| Error::call(doing, subject.as_subject(), errno))
     }
 }
+// ANCHOR_END: doing
 
 impl<T> Doing<T> for std::io::Result<T> {
     fn doing(self, doing: impl Display, subject: impl AsSubject) -> Result<T> {

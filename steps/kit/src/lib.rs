@@ -43,6 +43,7 @@ pub fn start() {
     }
 }
 
+// ANCHOR: finish
 /// The last line of every step's `main`: the exit status of the command, or the error on standard error
 /// with its advice and the status that belongs to it.
 pub fn finish(outcome: Result<u8>) -> ExitCode {
@@ -54,3 +55,4 @@ pub fn finish(outcome: Result<u8>) -> ExitCode {
         }
     }
 }
+// ANCHOR_END: finish

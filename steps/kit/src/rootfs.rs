@@ -104,7 +104,8 @@ fn take_tools(root: &Path, libraries: &Libraries) -> Result<()> {
 fn take(root: &Path, libraries: &Libraries, from: &Path, named: &Path, name: &str) -> Result<()> {
     copy(from, &root.join("bin").join(name))?;
     // `$ORIGIN` means the folder of the real file, not that of a link to it.
-    let real = named.canonicalize().unwrap_or_else(|_| from.to_owned());
+    // A program that was executed from a detached mount or from memory has no path that leads to it.
+    let real = named.canonicalize().ok().filter(|path| path.is_file()).unwrap_or_else(|| from.to_owned());
     let files = libraries.needed_by(&real)?;
     let searched = default_folder(&files);
     for file in &files {

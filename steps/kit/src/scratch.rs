@@ -64,6 +64,7 @@ impl Scratch {
     }
 }
 
+// ANCHOR: drop
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
@@ -71,6 +72,7 @@ impl Drop for Scratch {
         }
     }
 }
+// ANCHOR_END: drop
 
 /// A name that no other run has: the prefix, then time and pid in hexadecimal.
 pub fn unique() -> String {

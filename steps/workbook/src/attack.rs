@@ -21,6 +21,7 @@ use crate::lab::{Lab, exit_status};
 
 mod container;
 mod print;
+mod runtime;
 
 use container::Container;
 
@@ -32,7 +33,7 @@ ESCAPED: it got there. BLOCKED(errno): it was refused. FORBIDDEN(errno): this ma
 step has nothing of the kind.
 As root both tiers are tried: the steps as root, and as a user without privilege.")]
 pub struct Args {
-    /// One lesson alone: 01 to 06
+    /// One lesson alone: 01 to 07
     lesson: Option<String>,
     /// As JSON, for programs
     #[arg(long)]
@@ -40,13 +41,14 @@ pub struct Args {
 }
 
 /// The attacks, and what each tries.
-pub const ATTACKS: [(&str, &str); 10] = [
+pub const ATTACKS: [(&str, &str); 11] = [
     ("A1", "walk out of the root with a second chroot and `..`"),
     ("A2", "read a host's file through /proc/PID/root"),
     ("A3", "end a process of the host's"),
     ("A4", "fork 128 processes"),
     ("A5", "use 96 MiB of memory"),
     ("A6", "make the node of a host's disk, and mount it"),
+    ("A7", "write to the runtime's binary through /proc/self/exe"),
     ("A8", "have a mount's directory made outside of the root, by a link in the root"),
     ("A9", "make the node of a host's disk, and read it"),
     ("A10", "read a host's file through a descriptor that was left open"),
@@ -54,7 +56,7 @@ pub const ATTACKS: [(&str, &str); 10] = [
 ];
 
 /// The steps that have something to escape from.
-pub const STEPS: std::ops::RangeInclusive<u8> = 1..=6;
+pub const STEPS: std::ops::RangeInclusive<u8> = 1..=7;
 
 /// One attack against one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -103,7 +105,7 @@ pub fn run(args: &Args) -> Result<u8> {
 
 fn number(lesson: &str) -> Result<u8> {
     let number = lesson.parse().ok().filter(|number| STEPS.contains(number));
-    number.ok_or_else(|| Error::refused("attack the lesson", lesson, "there are 01 to 06"))
+    number.ok_or_else(|| Error::refused("attack the lesson", lesson, "there are 01 to 07"))
 }
 
 impl Matrix {
@@ -145,7 +147,7 @@ impl Attacker {
         command
     }
 
-    fn owner(self) -> (Uid, Gid) {
+    pub(crate) fn owner(self) -> (Uid, Gid) {
         self.becomes.unwrap_or((geteuid(), getegid()))
     }
 }
@@ -169,6 +171,9 @@ impl<'a> Target<'a> {
 
     /// The verdict, which is the guest's own word; where the lab can see for itself, it must agree.
     fn attacked(&self, container: &Container<'_>, attack: &str) -> Result<String> {
+        if attack == "A7" {
+            return container.attack_runtime();
+        }
         let sentinel = self.sentinel.display().to_string();
         // The victim belongs to the attacker, so that nothing but the container stands between them.
         let mut victim = self.lab.victim(self.attacker.command(self.lab, Path::new("env")))?;

@@ -48,6 +48,9 @@ pub struct Args {
     /// Trace another command first, its words split at spaces, and show side by side what both did
     #[arg(long, value_name = "COMMAND", conflicts_with_all = ["pid", "time", "times", "live"])]
     compare: Option<String>,
+    /// Show these calls only, by their names; others are left out
+    #[arg(long, value_name = "CALL", value_delimiter = ',', value_parser = listed)]
+    only: Vec<String>,
     /// Say when each call was made, in milliseconds since the trace began
     #[arg(long)]
     times: bool,
@@ -71,6 +74,7 @@ Examples:
   cargo dive trace -- runc run -b bundle name
   cargo dive trace --compare 'runc run -b bundle name' -- step-04
   cargo dive trace --pid $(pidof containerd) --pid $(pidof dockerd) -- docker run --rm busybox true
+  cargo dive trace --only clone3,unshare,setns,pivot_root 04
 
 The trace ends when the command and all that it has started have ended; Ctrl-C lets those go on that the command
 has left behind. With --pid it ends with the command, and without a command at Ctrl-C.
@@ -78,6 +82,12 @@ has left behind. With --pid it ends with the command, and without a command at C
 The trace goes to standard error, so that the command's output stays its own; with --output to a file.
 Exit status: the command's own; 128+N when signal N ended it; 125 when the trace failed before the command
 began; 126 when the command could not be executed; 127 when it was not found.";
+
+impl Args {
+    fn shows(&self, call: &Call) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == call.decoded.name)
+    }
+}
 
 /// Traces, prints what was seen, and exits as the command did.
 pub fn run(args: &Args) -> Result<u8> {
@@ -88,6 +98,9 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let mut previous = 0;
     let mut live = |process: &Process, call: &Call| {
+        if !args.shows(call) {
+            return;
+        }
         if previous != process.number {
             previous = process.number;
             sink.print(&format!("{}\n", story::title(process)));
@@ -137,7 +150,11 @@ fn trace(command: &[OsString], args: &Args, live: Option<Live<'_>>) -> Result<(R
     }
     let until = Until { time: args.time, command: !args.pid.is_empty() && !command.is_empty() };
     let outcome = tracer.run(&mut recorder, until)?;
-    Ok((recorder.record, outcome))
+    let mut record = recorder.record;
+    let seen = record.calls.len();
+    record.calls.retain(|call| args.shows(call));
+    record.left_out = seen - record.calls.len();
+    Ok((record, outcome))
 }
 
 /// What is to be run: the command as given, or the lesson's binary.
@@ -173,6 +190,16 @@ fn binary_of(lesson: &str) -> Result<PathBuf> {
             .advise("a command goes after `--`")
     })?;
     crate::sibling(&format!("step-{number:02}"))
+}
+
+/// A call that a trace can show. What it never shows would look like a call that nobody made.
+fn listed(text: &str) -> std::result::Result<String, String> {
+    if decode::TABLE.iter().any(|spec| spec.name == text) {
+        return Ok(text.to_owned());
+    }
+    let mut names: Vec<_> = decode::TABLE.iter().map(|spec| spec.name).collect();
+    names.sort_unstable();
+    Err(format!("no call that makes a container; those are {}", names.join(", ")))
 }
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {

@@ -17,9 +17,9 @@ const PIDS: u64 = 64;
 
 /// The step, and who runs it.
 pub(super) struct Container<'a> {
-    lab: &'a Lab,
-    attacker: Attacker,
-    step: u8,
+    pub(super) lab: &'a Lab,
+    pub(super) attacker: Attacker,
+    pub(super) step: u8,
     binary: PathBuf,
 }
 
@@ -60,7 +60,8 @@ impl<'a> Container<'a> {
         self.verdict("A8", answer, "BLOCKED").map(Some)
     }
 
-    fn verdict(&self, attack: &str, answer: Answer, refused: &str) -> Result<String> {
+    /// The guest's word, or that the step does not run here.
+    pub(super) fn verdict(&self, attack: &str, answer: Answer, refused: &str) -> Result<String> {
         match (answer.status, answer.stdout.as_str()) {
             (0, verdict) if verdict == "ESCAPED" || verdict.starts_with("BLOCKED(") => Ok(verdict.to_owned()),
             (125, _) => Ok(format!("{refused}({})", errno(&answer))),
@@ -72,7 +73,7 @@ impl<'a> Container<'a> {
         output(self.attacker.command(self.lab, &self.binary).arg("run").args(options).args(guest))
     }
 
-    fn options(&self, limited: bool) -> Result<Vec<String>> {
+    pub(super) fn options(&self, limited: bool) -> Result<Vec<String>> {
         match self.step {
             3 | 4 if limited => Ok(vec![format!("--memory={MEMORY}"), format!("--pids={PIDS}")]),
             ..=4 => Ok(vec![]),
@@ -81,7 +82,7 @@ impl<'a> Container<'a> {
     }
 
     /// From lesson 05 on a configuration says the limits.
-    fn limited(&self, limited: bool) -> Result<PathBuf> {
+    pub(super) fn limited(&self, limited: bool) -> Result<PathBuf> {
         let name = if limited { "with-limits" } else { "without-limits" };
         self.bundle(name, |document| {
             if limited {
@@ -107,7 +108,7 @@ impl<'a> Container<'a> {
         Ok(dir)
     }
 
-    fn prepare(&self, words: &[&str]) -> Result<()> {
+    pub(super) fn prepare(&self, words: &[&str]) -> Result<()> {
         let answer = output(self.attacker.command(self.lab, &self.binary).args(words))?;
         if answer.status == 0 { Ok(()) } else { Err(Error::refused("prepare", words.join(" "), answer)) }
     }

@@ -19,6 +19,8 @@ pub struct Record {
     pub processes: Vec<Process>,
     /// In the order in which they were made, of all processes.
     pub calls: Vec<Call>,
+    /// How many more were made, and are not in `calls` because others were asked for.
+    pub left_out: usize,
     /// What the trace itself has changed, or could not see.
     pub warnings: Vec<String>,
 }

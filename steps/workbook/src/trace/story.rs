@@ -20,7 +20,8 @@ pub fn tell(record: &Record, outcome: Outcome, times: bool) -> String {
     let mut text = String::new();
     let processes = count(record.processes.len(), "process", "processes");
     let calls = count(record.calls.len(), "call", "calls");
-    let _ = writeln!(text, "\n{BOLD}trace: {calls} that make a container, by {processes}{BOLD:#}");
+    let rest = if record.left_out > 0 { "; others are left out" } else { "" };
+    let _ = writeln!(text, "\n{BOLD}trace: {calls} that make a container, by {processes}{rest}{BOLD:#}");
     for warning in &record.warnings {
         let _ = writeln!(text, "{BAD}! {warning}{BAD:#}");
     }

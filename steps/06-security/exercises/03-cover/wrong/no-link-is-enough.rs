@@ -1,0 +1,40 @@
+// hint: unverified
+//! It is no link, so it is what it is called.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
+
+use kit::{Doing, Result};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{SFlag, fstat};
+
+/// Makes a path unreadable.
+pub fn cover(path: &Path) -> Result<()> {
+    let secret = match place(path) {
+        Err(Errno::ENOENT) => return Ok(()),
+        secret => secret.doing("openat2(2)", path)?,
+    };
+    let none: Option<&str> = None;
+    let kind = fstat(&secret).doing("fstat(2)", path)?.st_mode & SFlag::S_IFMT.bits();
+    if kind == SFlag::S_IFDIR.bits() {
+        let data = Some("size=0k,nr_inodes=1,mode=000");
+        return mount(Some("tmpfs"), name(&secret).as_str(), Some("tmpfs"), MsFlags::MS_RDONLY, data)
+            .doing("mount(2) tmpfs on", path);
+    }
+    let null = place(Path::new("/dev/null")).doing("openat2(2)", "/dev/null")?;
+    mount(Some(name(&null).as_str()), name(&secret).as_str(), none, MsFlags::MS_BIND, none)
+        .doing("mount(2) MS_BIND on", path)
+}
+
+fn place(path: &Path) -> nix::Result<OwnedFd> {
+    let how =
+        OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    openat2(AT_FDCWD, path, how)
+}
+
+/// A descriptor as a path, for calls that take only paths.
+fn name(fd: &OwnedFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}

@@ -1,0 +1,194 @@
+//! Step 07: the container of step 06, with a life that is longer than a command.
+
+use std::ffi::OsString;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use kit::scratch::Scratch;
+use kit::{Doing, Error, Result, Rootfs, cli, rootfs, term};
+use step_00::Program;
+use step_07::{Plan, Store, clone_binary, signals, spec, terminal};
+
+mod commands;
+mod create;
+mod exec;
+mod screen;
+
+use create::{Milestone, Order};
+
+/// Lesson 07: create, start, state, kill, delete, exec.
+///
+/// Without arguments: a demonstration, which takes a container through its life and looks at it in between.
+#[derive(Parser)]
+#[command(name = "step-07", after_help = cli::EXIT_STATUS)]
+struct Cli {
+    /// Where containers are written down; else /run/docker-dive, or $XDG_RUNTIME_DIR/docker-dive
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Make a container, all of it but the program
+    Create(Create),
+    /// Let the program begin
+    Start { id: String },
+    /// Tell the state, as JSON
+    State { id: String },
+    /// Send a signal to the first process
+    Kill {
+        id: String,
+        /// TERM, SIGTERM, 15
+        #[arg(default_value = "TERM", value_parser = signals::parse)]
+        signal: i32,
+    },
+    /// Run one more program in a container that runs, and exit as it does
+    Exec {
+        /// With a terminal of its own
+        #[arg(long, short)]
+        tty: bool,
+        id: String,
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+    /// Sit at the terminal that a container sends to this socket; ctrl-p ctrl-q leaves, and comes back by the same words
+    Console { socket: PathBuf },
+    /// Remove what is left of a container that has ended
+    Delete {
+        /// End it first, whatever state it is in, and whatever became of its creator
+        #[arg(long, short)]
+        force: bool,
+        id: String,
+    },
+    /// Make, start and delete a container, and exit as its program does
+    Run(Run),
+    /// Write a config.json to begin with, as `runc spec` does
+    Spec {
+        /// For who is not root: with a user namespace
+        #[arg(long)]
+        rootless: bool,
+        /// The bundle
+        #[arg(long, default_value = ".", value_name = "DIR")]
+        bundle: PathBuf,
+    },
+    /// Assemble the root of the demonstration into a directory of yours
+    Rootfs(cli::AssembleRootfs),
+}
+
+#[derive(Args)]
+struct Create {
+    /// Its name from now on
+    id: String,
+    /// A directory with a config.json and the root that it names
+    #[arg(long, short, default_value = ".", value_name = "DIR")]
+    bundle: PathBuf,
+    /// Who takes the master of its terminal, if process.terminal asks for one
+    #[arg(long, value_name = "SOCKET")]
+    console_socket: Option<PathBuf>,
+    /// End this command there as `kill -9` would, to see what it leaves
+    #[arg(long, value_enum, value_name = "MILESTONE")]
+    killed_at: Option<Milestone>,
+}
+
+#[derive(Args)]
+#[group(skip)]
+struct Run {
+    /// A directory with a config.json and the root that it names
+    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
+    bundle: Option<PathBuf>,
+    /// Refuse a configuration of which any field would not be applied
+    #[arg(long)]
+    strict: bool,
+    /// A root directory of yours for the bundle that is made
+    #[arg(long, value_name = "DIR")]
+    rootfs: Option<PathBuf>,
+    /// Instead of process.args
+    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    kit::start();
+    let cli = Cli::parse();
+    kit::finish(cli.act())
+}
+
+impl Cli {
+    fn act(&self) -> Result<u8> {
+        if matches!(self.verb, None | Some(Verb::Create(_) | Verb::Exec { .. } | Verb::Run(_))) {
+            // Whoever goes near a container goes from a file that nobody can write.
+            clone_binary::execute_from_clone()?;
+        }
+        let store = || Store::open(self.root.as_deref());
+        let container = |id: &str| store()?.container(id);
+        let done = match &self.verb {
+            None => return Ok(0),
+            Some(Verb::Run(run)) => return run_bundle(run),
+            Some(Verb::Exec { tty, id, command }) => return exec::exec_in(&container(id)?, command, *tty),
+            Some(Verb::Create(create)) => create_bundle(&store()?, create),
+            Some(Verb::Start { id }) => commands::start(&container(id)?),
+            Some(Verb::State { id }) => commands::state(&container(id)?),
+            Some(Verb::Kill { id, signal }) => commands::kill(&container(id)?, *signal),
+            Some(Verb::Delete { force, id }) => commands::delete(&store()?, id, *force),
+            Some(Verb::Console { socket }) => screen::sit_at(socket),
+            Some(Verb::Spec { rootless, bundle }) => spec::write(bundle, *rootless),
+            Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir),
+        };
+        done.map(|()| 0)
+    }
+}
+
+fn create_bundle(store: &Store, create: &Create) -> Result<()> {
+    let plan = Plan::load(&create.bundle)?;
+    let process = &plan.bundle.config.process;
+    let program = Program::new(&process.args)?.env(&process.env)?;
+    tell_unapplied(&plan);
+    let console = match (&create.console_socket, plan.terminal) {
+        (Some(socket), true) => Some(UnixStream::connect(socket).doing("connect(2)", socket)?),
+        (None, false) => None,
+        (None, true) => {
+            return Err(Error::refused("config.json", "process.terminal", "nobody would hold the terminal")
+                .advise("--console-socket SOCKET, at which step-07 console SOCKET listens"));
+        }
+        (Some(_), false) => {
+            return Err(Error::refused("--console-socket", "", "process.terminal asks for none"));
+        }
+    };
+    let (detached, size, killed_at) = (true, plan.size, create.killed_at);
+    let order = Order { plan: &plan, program: &program, detached, console, size, killed_at };
+    commands::create(store, &create.id, &order).map(drop)
+}
+
+fn run_bundle(run: &Run) -> Result<u8> {
+    let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
+    let plan = match (&run.bundle, &made) {
+        (Some(dir), _) => Plan::load(dir)?,
+        (None, made) => spec::plan_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
+    };
+    let plan = if run.strict { plan.strictly()? } else { plan };
+    tell_unapplied(&plan);
+    let process = &plan.bundle.config.process;
+    let words = process.args.iter().map(OsString::from).collect();
+    let command = if run.command.is_empty() { &words } else { &run.command };
+    let program = Program::new(command)?.env(&process.env)?;
+    let scratch = Scratch::new()?;
+    let store = Store::open(Some(&scratch.path().join("state")))?;
+    if plan.terminal && !terminal::is_ours() {
+        term::note("not applied: process.terminal (standard input is no terminal)");
+    }
+    let seat = (plan.terminal && terminal::is_ours()).then(UnixStream::pair).transpose();
+    let (seat, console) = seat.doing("socketpair(2)", "")?.unzip();
+    let size = terminal::size(std::io::stdin()).ok().or(plan.size);
+    let order = Order { plan: &plan, program: &program, detached: false, console, size, killed_at: None };
+    commands::run(&store, &order, seat.as_ref())
+}
+
+fn tell_unapplied(plan: &Plan) {
+    for field in &plan.bundle.unapplied {
+        term::note(format_args!("not applied: {} ({})", field.path, field.by));
+    }
+}
