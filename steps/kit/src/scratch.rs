@@ -44,7 +44,7 @@ impl Scratch {
 
     /// Makes it in a directory of the caller's choice, which must be sticky or the user's own.
     pub fn within(base: &Path) -> Result<Self> {
-        sweep(base);
+        sweep(base, &prefix());
         for _ in 0..16 {
             let path = base.join(unique());
             fs::create_dir(&path).doing("mkdir(2)", &path)?;
@@ -111,10 +111,11 @@ fn usable(dir: &Path) -> std::result::Result<(), String> {
     nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).map_err(|errno| errno.to_string())
 }
 
-/// Removes what killed runs of this user left in the directory, and says so.
-fn sweep(base: &Path) {
-    let (entries, prefix) = (fs::read_dir(base).into_iter().flatten().flatten(), prefix());
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+/// Removes what killed runs of this user left in the directory under names that begin so, and says it. A run that lives
+/// holds its directory's [`lock`].
+pub fn sweep(base: &Path, prefix: &str) {
+    let entries = fs::read_dir(base).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
         let ours = entry.metadata().is_ok_and(|dir| dir.is_dir() && dir.uid() == geteuid().as_raw());
         let path = entry.path();
         if !ours {
@@ -172,10 +173,10 @@ mod tests {
         fs::create_dir(dead.join("closed")).expect("mkdir");
         fs::set_permissions(dead.join("closed"), fs::Permissions::from_mode(0o0)).expect("chmod");
         let held = lock(&living).expect("the lock");
-        sweep(base.path());
+        sweep(base.path(), PREFIX);
         assert!(living.exists() && strange.exists() && !dead.exists());
         drop(held);
-        sweep(base.path());
+        sweep(base.path(), PREFIX);
         assert!(!living.exists(), "its holder is gone");
     }
 }
