@@ -88,8 +88,10 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     if cut.0 {
         html += "<span class=\"cut\">…</span>&#10;";
     }
+    // A heading is what the lines below it are indented from. Where none is, there are no headings either.
+    let headed = lines.iter().any(|line| line.starts_with(' '));
     for line in lines {
-        html += &coloured(line);
+        html += &coloured(line, headed);
         html += "&#10;";
     }
     if cut.1 {
@@ -118,12 +120,13 @@ fn built(command: &str) -> String {
 }
 
 /// A heading is bold, a verdict has its colour, as in the terminal.
-fn coloured(line: &str) -> String {
+fn coloured(line: &str, headed: bool) -> String {
     let mut html = escape(line);
     for (verdict, class) in [("ESCAPED", "bad"), ("BLOCKED", "good"), ("FORBIDDEN", "dim")] {
         html = html.replace(verdict, &format!("<b class=\"{class}\">{verdict}</b>"));
     }
-    if line.is_empty() || line.starts_with(' ') { html } else { format!("<b>{html}</b>") }
+    let heading = headed && !line.is_empty() && !line.starts_with(' ');
+    if heading { format!("<b>{html}</b>") } else { html }
 }
 
 #[cfg(test)]
@@ -154,6 +157,13 @@ mod tests {
             "{html}"
         );
         assert!(!html.contains('\n') && !html.contains('…'), "{html}");
+    }
+
+    #[test]
+    fn a_heading_is_what_others_are_indented_from() {
+        let bold = |lines: &[&str]| terminal("x", "x", lines, (false, false), true).contains("<b>");
+        assert!(bold(&["a heading", "  a line"]));
+        assert!(!bold(&["a line", "another"]) && !bold(&["  a line"]));
     }
 
     #[test]

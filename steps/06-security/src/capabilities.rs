@@ -43,32 +43,35 @@ impl Sets {
             inheritable: set("inheritable")?,
             ambient: set("ambient")?,
         };
-        let beyond = |key: &str, set: u64, limit: u64, of: &str| match names(set & !limit).first() {
-            Some(name) => Err(field.need(key)?.refuse(format!("holds {name}, which {of} does not"))),
-            None => Ok(()),
-        };
-        beyond("effective", sets.effective, sets.permitted, "permitted")?;
-        beyond("ambient", sets.ambient, sets.permitted, "permitted")?;
-        beyond("ambient", sets.ambient, sets.inheritable, "inheritable")?;
-        Ok(sets)
+        // The kernel would refuse the whole call, and name nothing.
+        match names(sets.effective & !sets.permitted).first() {
+            Some(name) => {
+                Err(field.need("effective")?.refuse(format!("holds {name}, which permitted does not")))
+            }
+            None => Ok(sets),
+        }
     }
 
     // ANCHOR: granted
-    /// Without what the caller has not got: the specification has that warned of, for it means less power and
-    /// not more (config.md, "Linux Process").
+    /// Without what the kernel would not give: what the caller has not got, and ambient ones that are not permitted and
+    /// inheritable. It is told, and no error: it means less power and not more (config.md, "Linux Process").
     pub fn granted(self) -> Result<Self> {
         let mine = of_self()?.permitted;
-        let asked = self.bounding | self.permitted | self.inheritable;
-        for name in names(asked & !mine) {
-            term::note(format_args!("not granted: {name} (this process has not got it)"));
-        }
-        Ok(Self {
+        let granted = Self {
             bounding: self.bounding & mine,
             effective: self.effective & mine,
             permitted: self.permitted & mine,
             inheritable: self.inheritable & mine,
-            ambient: self.ambient & mine,
-        })
+            ambient: self.ambient & self.permitted & self.inheritable & mine,
+        };
+        let asked = self.bounding | self.permitted | self.inheritable;
+        for name in names(asked & !mine) {
+            term::note(format_args!("not granted: {name} (this process has not got it)"));
+        }
+        for name in names(self.ambient & mine & !granted.ambient) {
+            term::note(format_args!("not granted: ambient {name} (it is not permitted and inheritable)"));
+        }
+        Ok(granted)
     }
     // ANCHOR_END: granted
 

@@ -14,6 +14,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use kit::{Doing, Error, Result};
 use nix::errno::Errno;
@@ -24,6 +25,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::process::Held;
+use crate::store;
 
 /// The FIFO.
 pub const FIFO: &str = "exec.fifo";
@@ -32,6 +34,9 @@ pub const WAITING: &str = "waiting";
 
 /// What init writes before it executes: without it, end-of-file would not tell an execve from a death.
 const EXECUTES: &str = "executes\n";
+
+/// Between two looks at the lock.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// What init needs to wait once the host's tree is gone: descriptors and no paths.
 #[derive(Debug)]
@@ -138,7 +143,10 @@ pub fn let_go(dir: &Path, init: &Held) -> Result<()> {
             outcome => outcome.map(|_| line).doing("read", FIFO)?,
         };
         if closed || ended {
-            return heard(&said, ended);
+            heard(&said, ended)?;
+            // execve(2) closes one descriptor after the other; who asks from now on shall be told that it has come.
+            while !ended && store::is_locked(&dir.join(WAITING))? && !init.ended_within(MOMENT)? {}
+            return Ok(());
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod diff;
 pub mod hint;
 pub mod in_lab;
 pub mod list;
+pub mod own;
 pub mod pack;
 pub mod prove;
 pub mod report;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use workbook::exercise::{
-    catchup, check, diff, hint, in_lab, list, pack, prove, report, reset, solution, start, watch,
+    catchup, check, diff, hint, in_lab, list, own, pack, prove, report, reset, solution, start, watch,
 };
 use workbook::{attack, bench, doctor, lab, trace, view, vm};
 
@@ -30,6 +30,8 @@ enum Dive {
     Solution(solution::Args),
     /// Go on with a lesson: the exercises before it are solved for you
     Catchup(catchup::Args),
+    /// A runtime without a lesson in it: what your container still takes from them becomes yours
+    Own(own::Args),
     /// How far you are, for who holds the workshop
     Report(report::Args),
     /// Everything for a room without a network
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Dive::Reset(args) => reset::run(&args),
         Dive::Solution(args) => solution::run(&args),
         Dive::Catchup(args) => catchup::run(&args),
+        Dive::Own(args) => own::run(&args),
         Dive::Report(args) => report::run(&args),
         Dive::Pack(args) => pack::run(&args),
         Dive::Doctor(args) => doctor::run(&args),

@@ -77,7 +77,30 @@ pub(crate) fn facts(main: &Path, exercise: &Exercise, module: &Path) -> Result<S
 /// Writes the files into a directory; one that is as it shall be is left alone, and with it what was built of it.
 pub(crate) fn write(files: &Files, dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).doing("mkdir(2)", dir)?;
-    files.iter().try_for_each(|(name, text)| write_if_new(&dir.join(name), text))
+    files.iter().try_for_each(|(name, text)| {
+        let path = dir.join(name);
+        if let Some(parent) = path.parent().filter(|_| name.contains('/')) {
+            fs::create_dir_all(parent).doing("mkdir(2)", parent)?;
+        }
+        write_if_new(&path, text)
+    })
+}
+
+/// A crate's files as the compiler finds them: the root, the modules that it declares, and theirs.
+pub(crate) fn reached(dir: &Path, root: &str) -> Result<Files> {
+    let mut files = Files::new();
+    // A file, and where its modules lie.
+    let mut wanted = vec![(root.to_owned(), String::new())];
+    while let Some((name, below)) = wanted.pop() {
+        let text = read(&dir.join(&name))?;
+        for module in declared(&text) {
+            let (file, nested) = (format!("{below}{module}.rs"), format!("{below}{module}/mod.rs"));
+            let found = if dir.join(&file).is_file() { file } else { nested };
+            wanted.push((found, format!("{below}{module}/")));
+        }
+        files.insert(name, text);
+    }
+    Ok(files)
 }
 
 /// Writes a file unless it says that already.
@@ -94,7 +117,7 @@ pub(crate) fn read(path: &Path) -> Result<String> {
 
 fn declared(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| {
-        let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+        let line = line.strip_prefix("pub(crate) ").or_else(|| line.strip_prefix("pub ")).unwrap_or(line);
         line.strip_prefix("mod ")?.strip_suffix(';')
     })
 }
@@ -102,6 +125,31 @@ fn declared(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_crate_is_read_as_the_compiler_finds_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let texts = [
+            ("lib.rs", "pub mod a;\nmod b;\n"),
+            ("a.rs", "pub(crate) mod c;\n"),
+            ("a/c.rs", ""),
+            ("b/mod.rs", "mod d;\n"),
+            ("b/d.rs", ""),
+            ("main.rs", "not of this crate"),
+        ];
+        let files: Files =
+            texts.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        write(&files, dir.path()).expect("written");
+        let reached = reached(dir.path(), "lib.rs").expect("read");
+        assert_eq!(reached.keys().collect::<Vec<_>>(), ["a.rs", "a/c.rs", "b/d.rs", "b/mod.rs", "lib.rs"]);
+        fs::remove_file(dir.path().join("b/d.rs")).expect("removed");
+        assert!(
+            super::reached(dir.path(), "lib.rs")
+                .expect_err("a file is missing")
+                .to_string()
+                .contains("b/d/mod.rs")
+        );
+    }
 
     #[test]
     fn a_module_is_declared_once_and_with_its_path() {

@@ -6,6 +6,7 @@ use kit::{Result, term};
 
 use super::course::{Course, Which};
 use super::format::Exercise;
+use super::own;
 use super::progress::State;
 use super::tell::{self, GOOD};
 use super::work::Work;
@@ -51,7 +52,31 @@ pub fn run(args: &Args) -> Result<u8> {
         .sum();
     println!();
     term::line(format_args!("{solved} of {} done; {minutes} minutes to go", exercises.len()));
+    if args.which.is_none() {
+        whose(&work);
+    }
     Ok(0)
+}
+
+/// What of the learner's programs is still the lessons'.
+fn whose(work: &Work) {
+    let owned = work.runtime().is_dir();
+    let (name, dir) = if owned { ("runtime", work.runtime()) } else { ("container", work.container()) };
+    if !dir.join("main.rs").is_file() {
+        return;
+    }
+    let takes = own::takes(&dir);
+    if takes.is_empty() {
+        println!();
+        term::line(format_args!("your {name} takes nothing from the lessons: it is yours"));
+        return;
+    }
+    term::heading(format_args!("what your {name} still takes from the lessons"));
+    term::pairs(&takes);
+    if !owned {
+        println!();
+        term::line("exercises replace some of it; cargo dive own makes the rest yours");
+    }
 }
 
 fn is_settled(state: &State) -> bool {

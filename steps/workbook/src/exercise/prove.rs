@@ -99,6 +99,9 @@ fn answers(course: &Course, exercises: &[&Exercise]) -> Result<Vec<String>> {
     lessons.dedup();
     term::note(format_args!("building {} answers", answers.len()));
     let twin = Twin::built(course, &answers, &lessons)?;
+    if let Some(Err(said)) = lessons.last().map(|lesson| twin.owned(*lesson)) {
+        faults.push(format!("what `cargo dive own` makes of the last lesson does not compile:\n{said}"));
+    }
     for lesson in lessons {
         if let Err(said) = twin.whole(lesson) {
             faults.push(format!("lesson {lesson:02} with all solutions does not compile:\n{said}"));

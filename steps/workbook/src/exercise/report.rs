@@ -1,5 +1,8 @@
 //! `cargo dive report`: how far the learner is, for whoever holds the workshop.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use anstream::println;
 use clap::Args as ClapArgs;
 use kit::{Error, Result, term};
@@ -7,6 +10,7 @@ use serde_json::json;
 
 use super::course::Course;
 use super::list::state_of;
+use super::own;
 use super::work::Work;
 
 /// What `cargo dive report` is asked.
@@ -61,7 +65,17 @@ pub fn run(args: &Args) -> Result<u8> {
             // ANCHOR_END: fields
         })
         .collect();
-    let report = json!({ "lesson": work.progress.lesson, "exercises": exercises });
+    let taken = |dir: PathBuf| {
+        let program = dir.join("main.rs").is_file();
+        program.then(|| own::takes(&dir).into_iter().collect::<BTreeMap<_, _>>())
+    };
+    let report = json!({
+        "lesson": work.progress.lesson,
+        "exercises": exercises,
+        // What the learner's programs still take from the lessons; null where there is none.
+        "container takes": taken(work.container()),
+        "runtime takes": taken(work.runtime()),
+    });
     let text = serde_json::to_string_pretty(&report)
         .map_err(|error| Error::refused("write", "the report", error))?;
     println!("{text}");

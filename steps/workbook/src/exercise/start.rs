@@ -51,12 +51,7 @@ pub(crate) fn begin_lesson(course: &Course, work: &mut Work, lesson: u8) -> Resu
     println!("Your container is that of lesson {lesson:02} now.\n");
     tell_laid(work, &laid, None);
     let first = course.of_lesson(lesson).find(|exercise| !work.progress.state(exercise.id).solved());
-    let package = if work.elsewhere {
-        format!("--manifest-path {}", work.dir.join("Cargo.toml").display())
-    } else {
-        "-p work".to_owned()
-    };
-    let mut rows = vec![("run it", format!("cargo run {package} --bin container"))];
+    let mut rows = vec![("run it", format!("cargo run {} --bin container", work.package()))];
     if let Some(exercise) = first {
         rows.push(("next", format!("cargo dive start {}", exercise.id)));
     }

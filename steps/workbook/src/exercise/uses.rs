@@ -4,6 +4,8 @@
 //! leaves that line, and a line for the module comes. Reached through its module (`use step_02::mounts;` and
 //! `mounts::make_private()`), the path is changed where it is used.
 
+use std::collections::BTreeSet;
+
 /// Where the module stands, seen from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum From {
@@ -47,6 +49,29 @@ pub(crate) fn swap(source: &str, replaced: &str, module: &str, from: From) -> Op
     imported.dedup();
     let lines: Vec<_> = imported.iter().map(|name| format!("use {home}::{name};\n")).collect();
     Some(assembled(pieces, from, module, &lines.concat()))
+}
+
+/// The paths into lessons that a source takes: `step_02::spawn`, by a `use` or where it stands.
+pub(crate) fn taken(source: &str) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for piece in pieces(source) {
+        match piece {
+            Piece::Use(item) => item.tree.leaves("", &mut paths),
+            Piece::Text(text) => {
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let words = code.flat_map(|line| {
+                    line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
+                        .filter(|word| word.contains("::"))
+                });
+                paths.extend(words.map(|word| word.trim_end_matches(':').to_owned()));
+            }
+        }
+    }
+    paths.retain(|path| {
+        let number = path.strip_prefix("step_").and_then(|rest| rest.split("::").next());
+        number.is_some_and(|number| number.parse::<u8>().is_ok())
+    });
+    paths
 }
 
 /// A source, cut at its `use` items.
@@ -185,6 +210,23 @@ impl Tree {
         }
     }
 
+    /// Every path that it imports.
+    fn leaves(&self, above: &str, paths: &mut BTreeSet<String>) {
+        let joined = |name: &str| if above.is_empty() { name.to_owned() } else { format!("{above}::{name}") };
+        match self {
+            Self::Leaf(text) => {
+                let name = text.split(" as ").next().unwrap_or(text);
+                paths.insert(if name == "self" { above.to_owned() } else { joined(name) });
+            }
+            Self::Group(prefix, children) => {
+                let above = if prefix.is_empty() { above.to_owned() } else { joined(prefix) };
+                for child in children {
+                    child.leaves(&above, paths);
+                }
+            }
+        }
+    }
+
     fn is_empty(&self) -> bool {
         matches!(self, Self::Group(_, children) if children.is_empty())
     }
@@ -235,7 +277,7 @@ fn drop_unused(pieces: &mut [Piece], parent: &[&str]) {
 }
 
 /// Replaces a path where it stands as a whole: not as the end of a longer one, nor as the beginning of a word.
-fn replace_path(text: &str, old: &str, new: &str) -> String {
+pub(crate) fn replace_path(text: &str, old: &str, new: &str) -> String {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     let mut result = String::new();
     let mut rest = text;
@@ -344,6 +386,19 @@ mod tests {
         let source = "use step_02::ids::{self, Maps};\nfn f() { ids::become_root() }\n";
         let seen = swapped(source, "step_02::ids::become_root", "id");
         assert_eq!(seen, "use step_02::ids::Maps;\n\nmod id;\nfn f() { id::become_root() }\n");
+    }
+
+    #[test]
+    fn what_is_taken_from_the_lessons_is_found_wherever_it_stands() {
+        let source = "//! step_09::no\nuse step_02::{\n    Clone3, ids::{self, Maps},\n};\nuse kit::Result;\nuse step_00::Program as P;\n\nfn f() {\n    // step_08::no\n    step_04::pivot_into(step_x::no)\n}\n";
+        let expected = [
+            "step_00::Program",
+            "step_02::Clone3",
+            "step_02::ids",
+            "step_02::ids::Maps",
+            "step_04::pivot_into",
+        ];
+        assert_eq!(taken(source).into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -79,6 +79,20 @@ impl Work {
         self.dir.join("src/bin/container")
     }
 
+    /// What `cargo dive own` makes of the container.
+    pub(crate) fn runtime(&self) -> PathBuf {
+        self.dir.join("src/bin/runtime")
+    }
+
+    /// How cargo is told of the package.
+    pub(crate) fn package(&self) -> String {
+        if self.elsewhere {
+            format!("--manifest-path {}", self.dir.join("Cargo.toml").display())
+        } else {
+            "-p work".to_owned()
+        }
+    }
+
     /// The learner's answer.
     pub(crate) fn module(&self, exercise: &Exercise) -> PathBuf {
         self.container().join(format!("{}.rs", exercise.about.module))

@@ -11,6 +11,7 @@ use crate::exercise::compose::{self, Files};
 use crate::exercise::course::Course;
 use crate::exercise::format::Exercise;
 use crate::exercise::manifest;
+use crate::exercise::own;
 use crate::exercise::runs::Programs;
 
 /// An answer to an exercise: the stub, the solution, a wrong one.
@@ -58,7 +59,7 @@ impl<'a> Answer<'a> {
 
 impl Twin {
     /// Writes the package and builds the answers; and, for each lesson among `lessons`, its program with the solutions
-    /// of all lessons up to it.
+    /// of all lessons up to it. Of the last one also what `cargo dive own` makes of that.
     pub(crate) fn built(course: &Course, answers: &[Answer<'_>], lessons: &[u8]) -> Result<Self> {
         let dir = course.root.join("target/dive/twin");
         manifest::write(course, &dir, "twin")?;
@@ -69,8 +70,13 @@ impl Twin {
         }
         for lesson in lessons {
             let name = whole(*lesson);
-            write_whole(course, *lesson, &bins.join(&name))?;
+            let files = with_solutions(course, *lesson)?;
+            compose::write(&files, &bins.join(&name))?;
             names.push(name);
+            if lessons.last() == Some(lesson) {
+                compose::write(&own::owned(course, files)?, &bins.join(owned(*lesson)))?;
+                names.push(owned(*lesson));
+            }
         }
         remove_others(&bins, &names)?;
         Ok(Self { built: build(course, &Package::At(&dir), &names, false)? })
@@ -90,6 +96,11 @@ impl Twin {
         self.executable(&whole(lesson))
     }
 
+    /// The program of the last lesson when it is the learner's whole, or what the compiler says of it.
+    pub(crate) fn owned(&self, lesson: u8) -> Result<PathBuf, String> {
+        self.executable(&owned(lesson))
+    }
+
     fn executable(&self, name: &str) -> Result<PathBuf, String> {
         let said =
             || self.built.refused.get(name).cloned().unwrap_or_else(|| "cargo did not build it".into());
@@ -99,6 +110,10 @@ impl Twin {
 
 fn whole(lesson: u8) -> String {
     format!("whole-{lesson:02}")
+}
+
+fn owned(lesson: u8) -> String {
+    format!("owned-{lesson:02}")
 }
 
 /// Writes the binaries of an answer, and says their names.
@@ -124,7 +139,7 @@ fn write(course: &Course, answer: &Answer<'_>, bins: &Path) -> Result<Vec<String
     Ok(names)
 }
 
-fn write_whole(course: &Course, lesson: u8, dir: &Path) -> Result<()> {
+fn with_solutions(course: &Course, lesson: u8) -> Result<Files> {
     let mut files = compose::program(course, lesson)?;
     // The solutions join when all have their places: what one of them imports of a lesson stays that lesson's.
     let mut modules = Files::new();
@@ -135,7 +150,7 @@ fn write_whole(course: &Course, lesson: u8, dir: &Path) -> Result<()> {
         }
     }
     files.extend(modules);
-    compose::write(&files, dir)
+    Ok(files)
 }
 
 /// What an earlier run left there would be built along with a later one.
