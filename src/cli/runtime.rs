@@ -25,25 +25,25 @@ use log::Log;
 #[command(name = "dive-runtime", version = VERSION, disable_version_flag = true, subcommand_required = true)]
 struct Line {
     /// Write what is worth knowing while debugging, too
-    #[arg(long, global = true)]
+    #[arg(long)]
     debug: bool,
     /// The file to write warnings and errors to [default: standard error]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// How they are written
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: Format,
     /// The directory in which the state of containers is kept [default: /run/dive-runtime, or below XDG_RUNTIME_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Have systemd make the cgroups
-    #[arg(long, global = true)]
+    #[arg(long)]
     systemd_cgroup: bool,
     /// Whether to run without being root: true, false or auto
-    #[arg(long, global = true, value_name = "WHETHER", default_value = "auto", hide = true)]
+    #[arg(long, value_name = "WHETHER", default_value = "auto", hide = true)]
     rootless: String,
     /// The path of criu
-    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE", hide = true)]
     criu: Option<PathBuf>,
     /// Print the version
     #[arg(short, long, action = clap::ArgAction::Version)]

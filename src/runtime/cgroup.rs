@@ -62,6 +62,17 @@ pub(super) fn plan(cgroups_path: Option<&str>, id: &str) -> Result<Vec<Place>> {
     Ok(places)
 }
 
+/// The cgroups in which this process is: those of a container that has none of its own.
+pub(super) fn inherited() -> Result<Vec<Place>> {
+    let place = |Hierarchy { top, controllers, own, .. }| Place {
+        dir: top.join(own),
+        controllers,
+        top,
+        ours: Vec::new(),
+    };
+    Ok(Hierarchy::all()?.into_iter().map(place).collect())
+}
+
 /// An absolute path counts from the top of each hierarchy, a relative one, and none at all, from where we are.
 fn directory(hierarchy: &Hierarchy, path: Option<&str>, id: &str) -> PathBuf {
     match path {

@@ -199,7 +199,7 @@ fn plan<'a>(
         .linux
         .as_ref()
         .filter(|_| own_users)
-        .map(|linux| Maps { users: linux.uid_mappings.clone(), groups: linux.gid_mappings.clone() });
+        .map(|linux| Maps::new(&linux.uid_mappings, &linux.gid_mappings));
     let may_choose = maps.as_ref().is_none_or(Maps::allow_groups);
     let (mut process, warnings) = process::Plan::of(process, request.preserve_fds, may_choose)?;
     say(warn, &warnings);
@@ -218,7 +218,10 @@ fn plan<'a>(
         root,
         root_tree,
         mounts: mounts::plan(spec, &request.bundle.dir, take)?,
-        cgroups: container.record.cgroups.clone(),
+        cgroups: match container.record.cgroups.as_slice() {
+            [] => cgroup::inherited()?,
+            own => own.to_owned(),
+        },
         entrances: Entrances::open(&container.record.cgroups)?,
         process,
         console,

@@ -76,15 +76,18 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     if let Some(maps) = &plan.maps {
         parent.ask(Step::MapIds)?;
         become_root(maps)?;
+        // To become another user has undone both of these.
         set_pdeathsig(Signal::SIGKILL).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
+        set_dumpable(true).doing("prctl(2) PR_SET_DUMPABLE", "")?;
     }
+    namespaces.set_clocks()?;
+    // A process of a container that we join could otherwise trace us, and use what we have open.
+    set_dumpable(false).doing("prctl(2) PR_SET_DUMPABLE", "")?;
     namespaces.settle()?;
     setsid().doing("setsid(2)", "")?;
     if let Some(name) = &plan.keyring {
         keyring::join_session(name)?;
     }
-    // A process that the container joins us with could otherwise trace us, and use what we have open.
-    set_dumpable(false).doing("prctl(2) PR_SET_DUMPABLE", "")?;
     // Modes of what is made from here on are meant as they are said.
     umask(Mode::empty());
 
@@ -107,6 +110,8 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     drop((tree, root));
 
     plan.process.become_it()?;
+    // The parent may end as soon as it has answered. If it dies before, there is an end to be read in place of an answer.
+    set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     parent.ask(Step::Ready)?;
     wait_and_execute(plan)
 }
@@ -178,7 +183,6 @@ fn furnish(plan: &Plan<'_>, namespaces: &Namespaces, linux: &Linux, root: &Root)
 
 /// The end of the line. From here on the parent may be gone, and rightly.
 fn wait_and_execute(plan: &Plan<'_>) -> Result<Infallible> {
-    set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     if let Start::Later { start, .. } = &plan.start {
         nix::unistd::read(start, &mut [0]).doing("read(2)", "the start FIFO")?;
     }

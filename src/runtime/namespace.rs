@@ -89,6 +89,11 @@ impl Namespaces {
         outcome
     }
 
+    /// Gives init clocks of its own, while /proc/self is its own.
+    pub(super) fn set_clocks(&self) -> Result<()> {
+        self.clocks.as_ref().map_or(Ok(()), |clocks| own_clocks(clocks))
+    }
+
     /// What init does, once it is in its cgroups and has its ids.
     pub(super) fn settle(&self) -> Result<()> {
         for namespace in &self.inside {
@@ -96,9 +101,6 @@ impl Namespaces {
         }
         if self.own_cgroup {
             Kind::Cgroup.unshare()?;
-        }
-        if let Some(clocks) = &self.clocks {
-            own_clocks(clocks)?;
         }
         if self.is_new(Kind::Network) {
             link::loopback_up()?;
