@@ -8,7 +8,7 @@
 //! - [`store`]: what is known about containers, on disk
 //! - [`create`]: the parent; `init`: the child; `protocol`: what they say
 //! - `mounts`, `device`, `cgroup`, `namespace`, `ids`, `sysctl`, `console`: what a container consists of
-//! - `process`: from a process of ours to the container's
+//! - `process`: from a process of ours to the container's; `seccomp`: the filter that it is put under
 //! - [`start`], [`kill`], [`delete`], [`run`]: the life that follows
 //! - `unsupported`: what is refused, because it cannot be had yet; `rootless`: what is not applied to who is not root
 
@@ -26,6 +26,7 @@ mod pause;
 mod process;
 mod protocol;
 mod rootless;
+mod seccomp;
 mod sysctl;
 mod unsupported;
 

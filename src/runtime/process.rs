@@ -13,7 +13,9 @@ use nix::unistd::{
     Gid, Uid, chdir, execve, fchown, getcwd, getegid, geteuid, setgroups, setresgid, setresuid,
 };
 
+use super::seccomp::Filter;
 use crate::error::{Doing, Error, Kind, Result};
+use crate::oci::linux::Linux;
 use crate::oci::process::{Process, Rlimit};
 use crate::sys::capability::Set;
 use crate::sys::path::Root;
@@ -21,9 +23,11 @@ use crate::sys::{descriptor, signal};
 
 mod grants;
 mod program;
+mod schedule;
 mod user;
 
 use grants::Grants;
+use schedule::Conduct;
 
 /// A process that is going to be the container's, made ready as far as can be without it.
 #[derive(Debug)]
@@ -38,8 +42,10 @@ pub(super) struct Plan {
     groups: Option<Vec<Gid>>,
     umask: Option<Mode>,
     rlimits: Vec<(Resource, Rlimit)>,
+    conduct: Conduct,
     grants: Grants,
     no_new_privileges: bool,
+    filter: Option<Filter>,
     /// The first descriptor that does not reach the program.
     first_closed: RawFd,
     /// The program's file, once it is looked up.
@@ -53,6 +59,7 @@ impl Plan {
     /// Errors: [`Kind::Invalid`] for groups where none can be chosen.
     pub(super) fn of(
         process: &Process,
+        linux: Option<&Linux>,
         preserve: u32,
         may_choose_groups: bool,
     ) -> Result<(Self, Vec<String>)> {
@@ -65,7 +72,12 @@ impl Plan {
             return Err(Error::refused(Kind::Invalid, "config.json", "process.user.additionalGids", reason));
         }
         let groups = user.additional_gids.iter().map(|gid| Gid::from_raw(*gid)).collect();
-        let (grants, warnings) = Grants::of(process.capabilities.as_ref());
+        let (grants, mut warnings) = Grants::of(process.capabilities.as_ref());
+        let filter = linux.and_then(|linux| linux.seccomp.as_ref()).map(Filter::of).transpose()?;
+        let unknown = filter.as_ref().map(Filter::unknown).unwrap_or_default();
+        if !unknown.is_empty() {
+            warnings.push(format!("linux.seccomp names calls that are not known: {}", unknown.join(", ")));
+        }
         let mut env = c_strings(&process.env)?;
         let passed = listen_descriptors(&mut env)?;
         let plan = Self {
@@ -83,8 +95,10 @@ impl Plan {
                 .iter()
                 .map(|limit| Ok((resource(limit)?, limit.clone())))
                 .collect::<Result<_>>()?,
+            conduct: Conduct::of(process, linux)?,
             grants,
             no_new_privileges: process.no_new_privileges,
+            filter,
             first_closed: RawFd::try_from(preserve.saturating_add(passed))
                 .unwrap_or(RawFd::MAX - 3)
                 .saturating_add(3),
@@ -105,6 +119,7 @@ impl Plan {
             setrlimit(*resource, limit.soft, limit.hard)
                 .doing(format_args!("setrlimit(2) {}", limit.kind), "")?;
         }
+        self.conduct.apply()?;
         self.own_stdio()?;
         if !self.has_home {
             self.env.push(c_string(&format!("HOME={}", user::home(self.uid.as_raw())?))?);
@@ -114,6 +129,9 @@ impl Plan {
         descriptor::close_on_exec_from(self.first_closed)?;
         if self.no_new_privileges {
             set_no_new_privs().doing("prctl(2) PR_SET_NO_NEW_PRIVS", "")?;
+        } else if let Some(filter) = &self.filter {
+            // It takes CAP_SYS_ADMIN then, which is about to go. The profile has to allow what is left to be done.
+            filter.load()?;
         }
         self.grants.limit()?;
         self.become_user()?;
@@ -128,7 +146,12 @@ impl Plan {
     }
 
     /// Executes the program. Errors: [`Kind::CommandNotFound`], [`Kind::NotExecutable`].
+    ///
+    /// With no_new_privs nothing has to be allowed but this one call, so the filter comes here.
     pub(super) fn execute(&self) -> Result<Infallible> {
+        if let (true, Some(filter)) = (self.no_new_privileges, &self.filter) {
+            filter.load()?;
+        }
         execve(&self.file, &self.args, &self.env)
             .map_err(|errno| program::refused(&self.args, &self.file, errno))
     }
