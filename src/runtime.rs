@@ -9,7 +9,7 @@
 //! - [`create`]: the parent; `init`: the child; `protocol`: what they say
 //! - `mounts`, `device`, `cgroup`, `namespace`, `ids`, `sysctl`, `console`: what a container consists of
 //! - `process`: from a process of ours to the container's; `seccomp`: the filter that it is put under
-//! - [`start`], [`kill`], [`delete`], [`run`]: the life that follows
+//! - [`start`], [`exec`], [`kill`], [`delete`], [`run`]: the life that follows
 //! - `unsupported`: what is refused, because it cannot be had yet; `rootless`: what is not applied to who is not root
 
 mod alive;
@@ -33,6 +33,7 @@ mod unsupported;
 pub mod bundle;
 pub mod create;
 pub mod delete;
+pub mod exec;
 pub mod kill;
 pub mod run;
 pub mod start;

@@ -8,6 +8,7 @@
 //! - [`namespace`]: the kinds, and the way into one that is there already
 //! - [`path`]: paths below the root of a container, which cannot lead out of it
 //! - [`inode`]: what stands behind a descriptor, verified after opening
+//! - [`file`]: small files of the kernel, read in one go
 //! - [`descriptor`]: opening a descriptor again, and closing what no child shall inherit
 //! - [`mount`]: trees of mounts that hang nowhere until they are finished
 //! - [`pivot`]: another root for the mount namespace
@@ -34,6 +35,7 @@ pub mod clone;
 pub mod descriptor;
 pub mod devices;
 pub mod executable;
+pub mod file;
 pub mod inode;
 pub mod keyring;
 pub mod link;

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::runtime::store::Store;
 
 mod create;
+mod exec;
 mod list;
 mod log;
 mod spec;
@@ -72,6 +73,8 @@ enum Verb {
     Delete(Delete),
     /// Make a container, start it, wait for its end and remove it
     Run(create::Run),
+    /// Execute another process in a container that runs
+    Exec(Box<exec::Exec>),
     /// Print the containers
     #[command(alias = "ls")]
     List(list::List),
@@ -155,6 +158,7 @@ fn run(line: Line, log: &Log) -> Result<u8> {
     match line.verb {
         Verb::Create(create) => create.run(&store, warn),
         Verb::Run(run) => return run.run(&store, warn),
+        Verb::Exec(exec) => return exec.run(&store, warn),
         Verb::Start(it) => crate::runtime::start::start(&store, &it.id, warn),
         Verb::State(it) => state::print(&store, &it.id),
         Verb::Kill(it) => {

@@ -220,7 +220,7 @@ fn plan<'a>(
         root_tree,
         mounts: mounts::plan(spec, &request.bundle.dir, take)?,
         cgroups: match container.record.cgroups.as_slice() {
-            [] => cgroup::inherited()?,
+            [] => cgroup::Place::of_process(std::process::id().cast_signed())?,
             own => own.to_owned(),
         },
         entrances: Entrances::open(&container.record.cgroups)?,

@@ -7,6 +7,7 @@ use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::error::{Doing, Error, Kind, Result};
 use crate::oci::linux::IdMapping;
+use crate::sys::file::text;
 
 /// Maps of users and of groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +67,12 @@ impl Maps {
             }
         }
     }
+}
+
+/// Whether processes in the user namespace of this one can choose their groups.
+pub(super) fn can_choose_groups(pid: Option<i32>) -> Result<bool> {
+    let path = format!("/proc/{}/setgroups", pid.unwrap_or_default());
+    Ok(text(path)?.trim() == "allow")
 }
 
 fn lines(maps: &[IdMapping]) -> String {

@@ -75,7 +75,7 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     oom_score(plan)?;
     if let Some(maps) = &plan.maps {
         parent.ask(Step::MapIds)?;
-        become_root(maps)?;
+        become_root(maps.allow_groups())?;
         // To become another user has undone both of these.
         set_pdeathsig(Signal::SIGKILL).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
         set_dumpable(true).doing("prctl(2) PR_SET_DUMPABLE", "")?;
@@ -127,8 +127,8 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
 }
 
 /// The user who is root inside, with the groups that are theirs: none.
-fn become_root(maps: &Maps) -> Result<()> {
-    if maps.allow_groups() {
+pub(super) fn become_root(may_choose_groups: bool) -> Result<()> {
+    if may_choose_groups {
         setgroups(&[]).doing("setgroups(2)", "")?;
     }
     let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
@@ -140,6 +140,11 @@ fn oom_score(plan: &Plan<'_>) -> Result<()> {
     let Some(score) = plan.spec.process.as_ref().and_then(|process| process.oom_score_adj) else {
         return Ok(());
     };
+    write_oom_score(score)
+}
+
+/// How likely the kernel is to end this process when memory is short.
+pub(super) fn write_oom_score(score: i32) -> Result<()> {
     let path = "/proc/self/oom_score_adj";
     match fs::write(path, score.to_string()).doing(format_args!("write {score} to"), path) {
         // Who is not root may not make a process safer than it was. The parent has warned of it.

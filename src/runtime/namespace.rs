@@ -127,6 +127,12 @@ fn own_clocks(clocks: &[(Clock, TimeOffset)]) -> Result<()> {
     Namespace::open(Kind::Time, Path::new("/proc/self/ns/time_for_children"))?.enter()
 }
 
+/// The kinds of namespaces that a container has of its own, or shares by path with others than its creator.
+pub(super) fn kinds(spec: &Spec) -> Vec<Kind> {
+    let listed = spec.linux.iter().flat_map(|linux| &linux.namespaces);
+    listed.map(|namespace| kind_of(namespace.kind)).collect()
+}
+
 fn kind_of(kind: NamespaceKind) -> Kind {
     match kind {
         NamespaceKind::Pid => Kind::Pid,
