@@ -24,7 +24,7 @@ use super::{console, device, hook, process, sysctl};
 use crate::error::{Doing, Error, Result};
 use crate::oci::Spec;
 use crate::oci::linux::Linux;
-use crate::oci::state::State;
+use crate::oci::state::{State, Status};
 use crate::sys::keyring;
 use crate::sys::mount::{Attributes, Change, Extent, Propagation, Tree};
 use crate::sys::namespace::Kind as Namespace;
@@ -123,6 +123,7 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     // The parent may end as soon as it has answered. If it dies before, there is an end to be read in place of an answer.
     set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     parent.ask(Step::Ready)?;
+    plan.state.status = Status::Created;
     wait_and_execute(plan)
 }
 
