@@ -7,8 +7,8 @@
 //! - [`bundle`]: a directory with a configuration, read and found valid
 //! - [`store`]: what is known about containers, on disk
 //! - [`create`]: the parent; `init`: the child; `protocol`: what they say
-//! - `mounts`, `device`, `cgroup`, `namespace`, `ids`, `sysctl`, `console`: what a container consists of
-//! - `process`: from a process of ours to the container's; `seccomp`: the filter that it is put under
+//! - `mounts`, `device`, `cgroup`, `namespace`, `ids`, `sysctl`, `seccomp`, `console`: what a container consists of
+//! - `process`: from a process of ours to the container's
 //! - [`start`], [`exec`], [`kill`], [`delete`], [`run`]: the life that follows
 //! - `unsupported`: what is refused, because it cannot be had yet; `rootless`: what is not applied to who is not root
 

@@ -14,10 +14,12 @@ use crate::error::{Doing, Error, Kind, Result};
 use crate::oci::resources::Resources;
 use crate::sys::file::text;
 
+mod device;
 mod hierarchy;
 mod remove;
 pub(super) mod value;
 
+pub(super) use device::permit;
 pub(super) use hierarchy::{Hierarchy, Version};
 pub(super) use remove::{kill, remove, remove_empty, signal_all};
 
@@ -174,10 +176,6 @@ fn inherit_cpuset(dir: &Path, above: &Path) -> Result<()> {
 pub(super) fn limit(places: &[Place], resources: &Resources) -> Result<()> {
     let unified = !places.iter().any(|place| place.version() == Version::One);
     let version = if unified { Version::Two } else { Version::One };
-    if unified && !resources.devices.is_empty() {
-        let reason = "rules about devices need a program in version 2 of cgroups, which cannot be had yet";
-        return Err(Error::refused(Kind::Unsupported, "config.json", "linux.resources.devices", reason));
-    }
     for write in value::writes(resources, version)? {
         let place = places
             .iter()

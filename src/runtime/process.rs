@@ -15,6 +15,7 @@ use nix::unistd::{
 
 use super::seccomp::Filter;
 use crate::error::{Doing, Error, Kind, Result};
+use crate::oci::Spec;
 use crate::oci::linux::Linux;
 use crate::oci::process::{Process, Rlimit};
 use crate::sys::capability::Set;
@@ -72,12 +73,7 @@ impl Plan {
             return Err(Error::refused(Kind::Invalid, "config.json", "process.user.additionalGids", reason));
         }
         let groups = user.additional_gids.iter().map(|gid| Gid::from_raw(*gid)).collect();
-        let (grants, mut warnings) = Grants::of(process.capabilities.as_ref());
-        let filter = linux.and_then(|linux| linux.seccomp.as_ref()).map(Filter::of).transpose()?;
-        let unknown = filter.as_ref().map(Filter::unknown).unwrap_or_default();
-        if !unknown.is_empty() {
-            warnings.push(format!("linux.seccomp names calls that are not known: {}", unknown.join(", ")));
-        }
+        let (grants, warnings) = Grants::of(process.capabilities.as_ref());
         let mut env = c_strings(&process.env)?;
         let passed = listen_descriptors(&mut env)?;
         let plan = Self {
@@ -98,13 +94,23 @@ impl Plan {
             conduct: Conduct::of(process, linux)?,
             grants,
             no_new_privileges: process.no_new_privileges,
-            filter,
+            filter: None,
             first_closed: RawFd::try_from(preserve.saturating_add(passed))
                 .unwrap_or(RawFd::MAX - 3)
                 .saturating_add(3),
             file: CString::default(),
         };
         Ok((plan, warnings))
+    }
+
+    /// Puts it under the filter of its container. What is odd about that comes back as text.
+    pub(super) fn filter_by(&mut self, spec: &Spec) -> Result<Vec<String>> {
+        let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let (filter, warnings) = Filter::of(profile)?;
+        self.filter = Some(filter);
+        Ok(warnings)
     }
 
     /// Leaves out the capabilities that this process has not itself, and says which.
@@ -129,9 +135,9 @@ impl Plan {
         descriptor::close_on_exec_from(self.first_closed)?;
         if self.no_new_privileges {
             set_no_new_privs().doing("prctl(2) PR_SET_NO_NEW_PRIVS", "")?;
-        } else if let Some(filter) = &self.filter {
-            // It takes CAP_SYS_ADMIN then, which is about to go. The profile has to allow what is left to be done.
-            filter.load()?;
+        } else {
+            // Who may gain privileges needs one to be filtered, and is about to lose it.
+            self.load_filter()?;
         }
         self.grants.limit()?;
         self.become_user()?;
@@ -146,14 +152,17 @@ impl Plan {
     }
 
     /// Executes the program. Errors: [`Kind::CommandNotFound`], [`Kind::NotExecutable`].
-    ///
-    /// With no_new_privs nothing has to be allowed but this one call, so the filter comes here.
     pub(super) fn execute(&self) -> Result<Infallible> {
-        if let (true, Some(filter)) = (self.no_new_privileges, &self.filter) {
-            filter.load()?;
+        if self.no_new_privileges {
+            // As late as can be: a filter need not permit what we did until now.
+            self.load_filter()?;
         }
         execve(&self.file, &self.args, &self.env)
             .map_err(|errno| program::refused(&self.args, &self.file, errno))
+    }
+
+    fn load_filter(&self) -> Result<()> {
+        self.filter.as_ref().map_or(Ok(()), Filter::load)
     }
 
     /// In one order only: each of these calls takes away what the one before needs.

@@ -1,13 +1,13 @@
-//! The filter of system calls: from the specification's words to what [`sys::seccomp`](crate::sys::seccomp) compiles.
+//! The filter of system calls that a configuration asks for, compiled before the child is made.
 
-use crate::error::{Error, Kind, Result};
-use crate::oci::seccomp::{Action, Architecture, Argument, Flag, Operator, Rule, Seccomp};
-use crate::sys::seccomp::{self, Compare, Condition, Flags, Policy, Program};
+use crate::error::{Doing, Error, Kind, Result};
+use crate::oci::seccomp::{Action, Argument, Flag, Operator, Rule, Seccomp};
+use crate::sys::seccomp::{self, Architecture, Compare, Condition, Flags, Policy, Program};
 
-/// EPERM, which an action without `errnoRet` answers with.
-const DEFAULT_ERRNO: u32 = 1;
+/// EPERM: what a profile means that names no errno.
+const EPERM: u32 = 1;
 
-/// A filter that is ready to be loaded.
+/// A filter, and how it is loaded.
 #[derive(Debug)]
 pub(super) struct Filter {
     program: Program,
@@ -15,103 +15,97 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Compiles it. Errors: [`Kind::Invalid`], with the field; [`Kind::Unsupported`] for a listener.
-    pub(super) fn of(asked: &Seccomp) -> Result<Self> {
-        let listens = asked.syscalls.iter().any(|rule| rule.action == Action::Notify);
-        if listens || asked.listener_path.as_deref().is_some_and(|path| !path.is_empty()) {
-            let reason = "it cannot be had yet";
+    /// Compiles it; with it comes what is to be warned of. Errors: [`Kind::Invalid`] with the field,
+    /// [`Kind::Unsupported`] for a listener, which cannot be had yet.
+    pub(super) fn of(profile: &Seccomp) -> Result<(Self, Vec<String>)> {
+        let listens = profile.syscalls.iter().position(|rule| rule.action == Action::Notify);
+        if let Some(index) = listens {
+            let field = format!("linux.seccomp.syscalls[{index}].action");
             return Err(Error::refused(
                 Kind::Unsupported,
                 "config.json",
-                "linux.seccomp.listenerPath",
-                reason,
+                field,
+                "a listener cannot be had yet",
             ));
         }
-        let rules = asked.syscalls.iter().enumerate().map(|(index, rule)| {
-            self::rule(rule).map_err(|reason| invalid(&format!("syscalls[{index}]"), reason))
-        });
+        let mut architectures = Vec::new();
+        for architecture in &profile.architectures {
+            architectures.extend(Architecture::named(architecture.name())?);
+        }
+        let rules =
+            profile.syscalls.iter().enumerate().map(|(index, rule)| {
+                translated(rule).doing(format_args!("linux.seccomp.syscalls[{index}]"), "")
+            });
         let policy = Policy {
-            default: action(asked.default_action, asked.default_errno_ret)
-                .map_err(|reason| invalid("defaultErrnoRet", reason))?,
-            architectures: asked.architectures.iter().filter_map(|name| architecture(*name)).collect(),
+            default: action(profile.default_action, profile.default_errno_ret)?,
+            architectures,
             rules: rules.collect::<Result<_>>()?,
         };
-        Ok(Self { program: policy.compile()?, flags: flags(&asked.flags) })
+        let program = policy.compile().doing("linux.seccomp", "")?;
+        let unknown = program.unknown.join(", ");
+        let warnings =
+            (!unknown.is_empty()).then(|| format!("linux.seccomp: unknown system calls: {unknown}"));
+        let has = |flag| profile.flags.contains(&flag);
+        let flags = Flags {
+            tsync: has(Flag::Tsync),
+            log: has(Flag::Log),
+            spec_allow: has(Flag::SpecAllow),
+            wait_killable: has(Flag::WaitKillableRecv),
+        };
+        Ok((Self { program, flags }, warnings.into_iter().collect()))
     }
 
-    /// Names of the profile that no architecture here has, in case somebody misses them.
-    pub(super) fn unknown(&self) -> &[String] {
-        &self.program.unknown
-    }
-
-    /// Puts this process under it, for good.
+    /// Puts it on this process.
     pub(super) fn load(&self) -> Result<()> {
         self.program.load(self.flags).map(drop)
     }
 }
 
-fn invalid(field: &str, reason: String) -> Error {
-    Error::refused(Kind::Invalid, "config.json", format!("linux.seccomp.{field}"), reason)
-}
-
-fn rule(rule: &Rule) -> Result<seccomp::Rule, String> {
-    let conditions = rule.args.iter().map(condition).collect::<Result<_, _>>()?;
-    Ok(seccomp::Rule { names: rule.names.clone(), action: action(rule.action, rule.errno_ret)?, conditions })
-}
-
-fn condition(asked: &Argument) -> Result<Condition, String> {
-    let argument =
-        u8::try_from(asked.index).map_err(|_| format!("args: there is no argument {}", asked.index))?;
-    let (value, second) = (asked.value, asked.value_two);
-    let compare = match asked.op {
-        Operator::NotEqual => Compare::NotEqual(value),
-        Operator::Less => Compare::Less(value),
-        Operator::LessOrEqual => Compare::LessOrEqual(value),
-        Operator::Equal => Compare::Equal(value),
-        Operator::GreaterOrEqual => Compare::GreaterOrEqual(value),
-        Operator::Greater => Compare::Greater(value),
-        Operator::MaskedEqual => Compare::Masked { mask: value, value: second },
-    };
-    Ok(Condition { argument, compare })
-}
-
-/// `errnoRet` is the message to a tracer as well (`config-linux.md`, "Seccomp").
-fn action(asked: Action, errno: Option<u32>) -> Result<seccomp::Action, String> {
-    let number = errno.unwrap_or(DEFAULT_ERRNO);
-    let number = u16::try_from(number).map_err(|_| format!("errnoRet: {number} is no errno"))?;
-    Ok(match asked {
-        Action::Kill | Action::KillThread => seccomp::Action::KillThread,
-        Action::KillProcess => seccomp::Action::KillProcess,
-        Action::Trap => seccomp::Action::Trap,
-        Action::Errno => seccomp::Action::Errno(number),
-        Action::Trace => seccomp::Action::Trace(number),
-        Action::Allow => seccomp::Action::Allow,
-        Action::Log => seccomp::Action::Log,
-        Action::Notify => seccomp::Action::Notify,
+fn translated(rule: &Rule) -> Result<seccomp::Rule> {
+    Ok(seccomp::Rule {
+        names: rule.names.clone(),
+        action: action(rule.action, rule.errno_ret)?,
+        conditions: rule.args.iter().map(condition).collect(),
     })
 }
 
-/// `None` for those of machines that we do not run on: there is nobody there for whom a filter would be.
-fn architecture(asked: Architecture) -> Option<seccomp::Architecture> {
-    match asked {
-        Architecture::X86 => Some(seccomp::Architecture::X86),
-        Architecture::X86_64 => Some(seccomp::Architecture::X86_64),
-        Architecture::X32 => Some(seccomp::Architecture::X32),
-        Architecture::Arm => Some(seccomp::Architecture::Arm),
-        Architecture::Aarch64 => Some(seccomp::Architecture::Aarch64),
-        Architecture::Riscv64 => Some(seccomp::Architecture::Riscv64),
-        _ => None,
+/// Errors: [`Kind::Invalid`] for an errno where the action has none to answer with, or for one that is too large.
+fn action(action: Action, errno: Option<u32>) -> Result<seccomp::Action> {
+    let refused = |reason: String| Error::refused(Kind::Invalid, "config.json", "errnoRet", reason);
+    let number = || {
+        let errno = errno.unwrap_or(EPERM);
+        u16::try_from(errno).map_err(|_| refused(format!("{errno} is no errno")))
+    };
+    let plain = match action {
+        Action::Errno => return number().map(seccomp::Action::Errno),
+        Action::Trace => return number().map(seccomp::Action::Trace),
+        Action::Kill | Action::KillThread => seccomp::Action::KillThread,
+        Action::KillProcess => seccomp::Action::KillProcess,
+        Action::Trap => seccomp::Action::Trap,
+        Action::Allow => seccomp::Action::Allow,
+        Action::Log => seccomp::Action::Log,
+        Action::Notify => seccomp::Action::Notify,
+    };
+    match errno {
+        None => Ok(plain),
+        Some(_) => Err(refused("this action answers with none".to_owned())),
     }
 }
 
-/// No flag at all is no wish for none: libseccomp, and so runc, then asks for all threads. We have one.
-fn flags(asked: &[Flag]) -> Flags {
-    let has = |flag| asked.contains(&flag);
-    Flags {
-        tsync: has(Flag::Tsync),
-        log: has(Flag::Log),
-        spec_allow: has(Flag::SpecAllow),
-        wait_killable: has(Flag::WaitKillableRecv),
+fn condition(argument: &Argument) -> Condition {
+    let value = argument.value;
+    Condition {
+        // Verified to be 0 to 5; what is beyond is refused when it is compiled.
+        argument: u8::try_from(argument.index).unwrap_or(u8::MAX),
+        compare: match argument.op {
+            Operator::NotEqual => Compare::NotEqual(value),
+            Operator::Less => Compare::Less(value),
+            Operator::LessOrEqual => Compare::LessOrEqual(value),
+            Operator::Equal => Compare::Equal(value),
+            Operator::GreaterOrEqual => Compare::GreaterOrEqual(value),
+            Operator::Greater => Compare::Greater(value),
+            Operator::MaskedEqual => Compare::Masked { mask: value, value: argument.value_two },
+        },
     }
 }
 
@@ -119,40 +113,31 @@ fn flags(asked: &[Flag]) -> Flags {
 mod tests {
     use super::*;
 
-    fn compiled(json: &str) -> Result<Filter> {
-        Filter::of(&serde_json::from_str(json).expect("a profile"))
+    fn filter(profile: &str) -> Result<(Filter, Vec<String>)> {
+        Filter::of(&serde_json::from_str(profile).expect(profile))
     }
 
     #[test]
-    fn a_profile_compiles_and_its_strangers_are_told() {
-        let filter = compiled(
-            r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_S390X"],
-                "syscalls": [{"names": ["read", "weather"], "action": "SCMP_ACT_ALLOW",
-                              "args": [{"index": 5, "value": 1, "op": "SCMP_CMP_MASKED_EQ"}]}]}"#,
-        );
-        assert_eq!(filter.expect("compiles").unknown(), ["weather"]);
+    fn a_profile_is_compiled_and_what_is_unknown_is_told() {
+        let (filter, warnings) = filter(
+            r#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_S390"],
+            "syscalls": [{"names": ["read", "no_such_call"], "action": "SCMP_ACT_ALLOW",
+            "args": [{"index": 0, "value": 3, "op": "SCMP_CMP_MASKED_EQ", "valueTwo": 1}]}]}"#,
+        )
+        .expect("compiled");
+        assert!(!filter.program.instructions().is_empty());
+        assert_eq!(warnings, ["linux.seccomp: unknown system calls: no_such_call"]);
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_by_its_field() {
-        let table = [
-            (
-                r#"{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 70000}"#,
-                "linux.seccomp.defaultErrnoRet",
-            ),
-            (
-                r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["read"], "action": "SCMP_ACT_ALLOW",
-                    "args": [{"index": 300, "value": 1, "op": "SCMP_CMP_EQ"}]}]}"#,
-                "linux.seccomp.syscalls[0]",
-            ),
-            (
-                r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}]}"#,
-                "linux.seccomp.listenerPath",
-            ),
-        ];
-        for (json, field) in table {
-            let error = compiled(json).expect_err(field).to_string();
-            assert!(error.contains(field), "{error}");
-        }
+    fn what_makes_no_sense_is_refused() {
+        let rule =
+            |rule: &str| filter(&format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{rule}]}}"#));
+        let error =
+            rule(r#"{"names": ["read"], "action": "SCMP_ACT_ALLOW", "errnoRet": 1}"#).expect_err("no errno");
+        assert!(error.to_string().starts_with("linux.seccomp.syscalls[0]: "), "{error}");
+        rule(r#"{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": 65536}"#).expect_err("too large");
+        let error = rule(r#"{"names": ["mkdir"], "action": "SCMP_ACT_NOTIFY"}"#).expect_err("a listener");
+        assert_eq!(error.kind(), Kind::Unsupported);
     }
 }
