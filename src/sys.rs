@@ -14,6 +14,10 @@
 //! - [`capability`]: the sets of capabilities, by name
 //! - [`devices`]: which devices a control group may use
 //! - [`seccomp`]: which system calls are permitted, as a program that the kernel runs at each
+//! - [`packet`]: messages and descriptors between two processes
+//! - [`executable`]: the own program, in a form that nobody can write
+//! - [`terminal`]: a pair of ends, of which a container has one
+//! - [`keyring`], [`link`], [`signal`]: keys, network links and signals, as a container begins with them
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
@@ -28,13 +32,19 @@ pub mod capability;
 pub mod clone;
 pub mod descriptor;
 pub mod devices;
+pub mod executable;
 pub mod inode;
+pub mod keyring;
+pub mod link;
 pub mod mount;
 pub mod namespace;
+pub mod packet;
 pub mod path;
 pub mod pivot;
 pub mod seccomp;
+pub mod signal;
 pub mod task;
+pub mod terminal;
 
 /// The outcome of a raw call. `since` is the version of Linux that brought it: an older kernel and an outer
 /// filter both answer ENOSYS, and the reader has to know which calls to look for.

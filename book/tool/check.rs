@@ -2,11 +2,11 @@
 //!
 //! - [`code`]: code is included, output is a snapshot, and a console holds what the reader types
 //! - [`template`]: the sections of a chapter and what is in them; [`sources`]: footnotes with an address
-//! - [`manual`]: pages of the manual exist
+//! - [`manual`]: pages of the manual exist; [`named`]: so do files of the repository
 //! - [`messages`]: what the programs advise is explained
 //! - [`links`]: links, fragments and assets of the built pages; [`weight`]: how much a page loads
 //!
-//! The first three read the sources, the others what was built. Each has a test that plants the fault.
+//! The first six read the sources, the others what was built. Each has a test that plants the fault.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ pub mod html;
 pub mod links;
 pub mod manual;
 pub mod messages;
+pub mod named;
 #[cfg(test)]
 pub(crate) mod planted;
 pub mod sources;
@@ -82,6 +83,7 @@ fn check_with(tree: &Tree, manual: &Path) -> Result<Report> {
         code::check(page, findings);
         template::check(tree, page, findings);
         sources::check(page, findings);
+        named::check(tree, page, findings);
     }
     findings.extend(unlisted(tree, &pages));
     if !exercise::any(tree) {

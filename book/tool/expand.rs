@@ -1,16 +1,18 @@
 //! What each directive becomes.
 //!
 //! - [`include`]: code out of a file that is compiled
-//! - [`snap`]: a tested output as a terminal; [`fig`]: a drawing, inline
+//! - [`snap`]: a tested output as a terminal; [`fig`]: a drawing, inline; [`attacks`]: the tested matrix as a drawing
 //! - [`manual`]: a page of the manual, and the generated index of system calls; [`glossary`]: a term
 //! - [`advice`]: what a program says of a refusal, worked out
-//! - [`exercise`]: its card; [`minutes`]: how long a page takes
+//! - [`exercise`]: its card; [`minutes`]: how long a page takes; [`lesson`]: what a lesson stands on, and what it adds
 
 pub mod advice;
+pub mod attacks;
 pub mod exercise;
 pub mod fig;
 pub mod glossary;
 pub mod include;
+pub mod lesson;
 pub mod manual;
 pub mod minutes;
 pub mod snap;

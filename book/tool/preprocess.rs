@@ -16,7 +16,7 @@ use crate::directive::{Directive, directives};
 use crate::expand::glossary::Glossary;
 use crate::expand::manual::Reference;
 use crate::expand::minutes::Time;
-use crate::expand::{Uses, advice, exercise, fig, include, manual, minutes, snap};
+use crate::expand::{Uses, advice, attacks, exercise, fig, include, lesson, manual, minutes, snap};
 use crate::page::{Kind, Line, Page, Template};
 use crate::{Finding, Tree};
 
@@ -92,6 +92,7 @@ pub fn expand(tree: &Tree, book: &mut Book) -> Vec<Finding> {
 const GLOSSARY: &str = "<!-- the glossary -->";
 const INDEX: &str = "<!-- the index of system calls -->";
 const SCHEDULE: &str = "<!-- the schedule of ";
+const LESSON: &str = "<!-- the lesson ";
 
 /// What the pages share while they are expanded.
 struct Shelf<'tree> {
@@ -217,6 +218,7 @@ impl Shelf<'_> {
             "snap" => snap::figure(self.tree, one.words),
             "advice" => advice::figure(one.words),
             "fig" => fig::figure(self.tree, one.words),
+            "attacks" => attacks::figure(self.tree, one.words),
             "exercise" | "exercises" => {
                 let cards = if one.name == "exercise" { exercise::card } else { exercise::cards };
                 cards(self.tree, one.words).map(|(html, minutes)| {
@@ -228,6 +230,7 @@ impl Shelf<'_> {
             "glossary" => Ok(GLOSSARY.into()),
             "syscalls" => Ok(INDEX.into()),
             "schedule" => Ok(format!("{SCHEDULE}{} -->", one.words)),
+            "lesson" => Ok(format!("{LESSON}{} -->", one.words)),
             "include" => Err("include belongs into a block of code".into()),
             _ => return None,
         })
@@ -265,23 +268,18 @@ impl Shelf<'_> {
 
     /// The second pass. The glossary comes first, for its definitions name pages of the manual.
     fn generate(&mut self, pages: &[(Page, String)], texts: &mut BTreeMap<PathBuf, String>) {
+        let called = manual::called(self.tree);
         for (page, _) in pages {
             let Some(text) = texts.get_mut(&page.path) else { continue };
             if text.contains(GLOSSARY) {
                 let glossary = self.glossary.page(page, &self.terms);
                 *text = text.replace(GLOSSARY, &self.inline_all(page, &glossary));
             }
-            while let Some((before, after)) = text.split_once(SCHEDULE) {
-                let (lessons, after) = after.split_once(" -->").unwrap_or((after, ""));
-                let table = minutes::schedule(self.tree, page, lessons, &self.times);
-                let replaced = format!("{before}{}{after}", table.as_deref().unwrap_or(""));
-                if let Err(what) = table {
-                    self.findings.push(Finding::of(&page.name(), what));
-                }
-                *text = replaced;
-            }
+            let schedule = |words: &str| minutes::schedule(self.tree, page, words, &self.times);
+            self.findings.extend(filled(page, text, SCHEDULE, schedule));
+            let lesson = |words: &str| lesson::told(self.tree, page, words, &self.times, &called);
+            self.findings.extend(filled(page, text, LESSON, lesson));
         }
-        let called = manual::called(self.tree);
         let chapters = self.times.iter().map(|(lesson, time)| (lesson.clone(), time.page.clone())).collect();
         for (page, _) in pages {
             if let Some(text) = texts.get_mut(&page.path).filter(|text| text.contains(INDEX)) {
@@ -295,6 +293,24 @@ impl Shelf<'_> {
         let title = "Glossary";
         text.lines().map(|line| self.inline(page, title, 0, line) + "\n").collect()
     }
+}
+
+/// Puts what is made of the words behind each mark in its place; what could not be made comes back.
+fn filled(
+    page: &Page,
+    text: &mut String,
+    mark: &str,
+    make: impl Fn(&str) -> Result<String, String>,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    while let Some((before, after)) = text.split_once(mark) {
+        let (words, after) = after.split_once(" -->").unwrap_or((after, ""));
+        let outcome = make(words);
+        let replaced = format!("{before}{}{after}", outcome.as_deref().unwrap_or(""));
+        findings.extend(outcome.err().map(|what| Finding::of(&page.name(), what)));
+        *text = replaced;
+    }
+    findings
 }
 
 /// Notes a use; true for the first one of the page.

@@ -20,6 +20,10 @@ pub enum Expect {
     Regular,
     /// A character device of this major and minor number: what is called /dev/null need not be it.
     Character(u64, u64),
+    /// A block device of this major and minor number.
+    Block(u64, u64),
+    /// A FIFO.
+    Fifo,
     /// Anything on a file system of this magic number (statfs(2)), whose name is for the error.
     FileSystem(FsType, &'static str),
     /// The root of a procfs, and not a directory inside one, or a file system made to look like it.
@@ -38,6 +42,11 @@ impl Expect {
                 let device = format_of(&stat) == SFlag::S_IFCHR && device(&stat) == (of_kind, number);
                 (device, format!("character device {of_kind}:{number}"))
             }
+            Self::Block(of_kind, number) => {
+                let device = format_of(&stat) == SFlag::S_IFBLK && device(&stat) == (of_kind, number);
+                (device, format!("block device {of_kind}:{number}"))
+            }
+            Self::Fifo => (format_of(&stat) == SFlag::S_IFIFO, "a FIFO".to_owned()),
             Self::FileSystem(magic, name) => (file_system(fd)? == magic, format!("a file of {name}")),
             Self::ProcRoot => {
                 let root = stat.st_ino == PROC_ROOT && format_of(&stat) == SFlag::S_IFDIR;

@@ -175,6 +175,11 @@ impl Tree {
         Ok(Self(unsafe { owned(number) }))
     }
 
+    /// Another descriptor of the same tree.
+    pub fn try_clone(&self) -> Result<Self> {
+        self.0.try_clone().doing("fcntl(2) F_DUPFD_CLOEXEC", self.as_fd()).map(Self)
+    }
+
     /// Changes it. Errors: as [`Change::apply`].
     pub fn change(&self, change: &Change<'_>, extent: Extent) -> Result<()> {
         change.apply(self.as_fd(), extent)
@@ -197,6 +202,12 @@ impl Tree {
 impl AsFd for Tree {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+impl From<Tree> for OwnedFd {
+    fn from(tree: Tree) -> Self {
+        tree.0
     }
 }
 

@@ -6,8 +6,10 @@
 use crate::kit::{Case, Lab, Need, Outcome, case};
 use crate::steps::snapshot;
 
+mod engines;
 pub(super) mod machine;
 mod normal;
+mod sockets;
 
 use machine::Machine;
 
@@ -20,7 +22,12 @@ const RELEASES: [Need; 3] = [
 
 pub(super) fn cases() -> Vec<Case> {
     let needs = [&machine::NEEDS[..], &RELEASES].concat();
+    let all = [&needs[..], &engines::NEEDS].concat();
     let case_of = |name: &str, body: fn(&Lab) -> Outcome| case(format!("docker: {name}"), &needs, body);
+    let case_with = |programs: &[&'static str], name: &str, body: fn(&Lab) -> Outcome| {
+        let programs: Vec<_> = programs.iter().map(|program| Need::Program(program)).collect();
+        case(format!("docker: {name}"), &[&needs[..], &programs].concat(), body)
+    };
     vec![
         case("docker: ls is traced, and what a shell adds", &[], plain),
         case("docker: of a trace only what is the run's own is taken out", &[], |lab| {
@@ -30,6 +37,18 @@ pub(super) fn cases() -> Vec<Case> {
         case_of("the client makes threads, and talks to a socket", client),
         case_of("behind the socket runc makes the container", behind),
         case_of("lesson 04 beside runc", lesson),
+        case_with(&["ps", "ss"], "five programs, and the sockets between them", sockets::processes),
+        case_with(&["curl", "python3"], "a container is made by hand over the socket", sockets::by_hand),
+        case_with(&["setpriv"], "who can connect by plain tcp is root", sockets::tcp),
+        case_with(&["setpriv"], "the group that may use the socket is root", sockets::group),
+        case_with(
+            &["systemd-socket-activate", "ss"],
+            "a passed socket is there before the daemon",
+            sockets::passed,
+        ),
+        case("docker: three engines, and whom each starts", &all, engines::made),
+        case("docker: three engines, and who stays", &all, engines::stay),
+        case_with(&["openssl"], "without a certificate nobody gets in", sockets::tls),
     ]
 }
 

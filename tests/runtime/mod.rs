@@ -12,8 +12,9 @@
 use crate::kit::Case;
 
 mod arrows;
+mod conformance;
 mod sys;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [arrows::cases(), sys::cases()].into_iter().flatten().collect()
+    [arrows::cases(), conformance::cases(), sys::cases()].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! The attacks A1 to A6 against every step: `cargo dive attack`, whose matrix is the spine of the book.
+//! The attacks A1 to A11 against every step: `cargo dive attack`, whose matrix is the spine of the book.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(())
         }),
         case("attacks: a lesson that there is not", &[], |lab| {
-            lab.run("dive", &["attack", "77"])?.ended_with(125)?.says(&["\"77\"", "01 to 05"]).map(drop)
+            lab.run("dive", &["attack", "77"])?.ended_with(125)?.says(&["\"77\"", "01 to 06"]).map(drop)
         }),
     ]
 }
@@ -45,6 +45,14 @@ fn holds_anywhere(lab: &Lab) -> Outcome {
         ("A1", 5, "BLOCKED"),
         ("A3", 2, "BLOCKED"),
         ("A2", 2, "BLOCKED"),
+        ("A8", 5, "ESCAPED"),
+        ("A10", 1, "ESCAPED"),
+        ("A10", 5, "ESCAPED"),
+        ("A6", 6, "BLOCKED"),
+        ("A8", 6, "BLOCKED"),
+        ("A9", 6, "BLOCKED"),
+        ("A10", 6, "BLOCKED"),
+        ("A11", 6, "BLOCKED"),
     ];
     for (attack, step, verdict) in expected {
         let found = of(attack, step);

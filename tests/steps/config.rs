@@ -117,7 +117,7 @@ fn refuses(lab: &Lab, fault: &Fault) -> Outcome {
 
 fn refused(lab: &Lab, (pointer, value, _): &Fault) -> Result<Told, String> {
     let dir = lab.dir().join("bundle");
-    let mut config = new_bundle(lab, &dir)?;
+    let mut config = new_bundle(lab, super::Step(5), &dir)?;
     let (parent, key) = pointer.rsplit_once('/').ok_or("no pointer")?;
     let parent = config.pointer_mut(parent).ok_or("no such field")?;
     match parent {

@@ -10,23 +10,31 @@ mod attacks;
 mod cgroups;
 mod chroot;
 mod config;
+mod confinement;
+mod filters;
+mod hooks;
 mod killed;
+mod lifecycle;
 mod namespaces;
 mod oci_config;
 mod pivot_root;
 mod plans;
 mod readme;
+mod runc;
+mod security;
 mod shape;
 pub(crate) mod snapshots;
 mod spawn;
 mod step;
+mod terminal;
 mod threats;
+mod undone;
 
 pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
 
 /// The newest step.
-const LAST: u8 = 5;
+const LAST: u8 = 7;
 
 /// One thing that steps do.
 #[derive(Clone)]
@@ -72,6 +80,11 @@ fn behaviours() -> Vec<Behaviour> {
         cgroups::behaviours(),
         pivot_root::behaviours(),
         oci_config::behaviours(),
+        security::behaviours(),
+        lifecycle::behaviours(),
+        hooks::behaviours(),
+        undone::behaviours(),
+        terminal::behaviours(),
     ];
     lessons.into_iter().flatten().collect()
 }
@@ -82,9 +95,12 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend((1..=LAST).map(|step| predecessor_fails(step, &table)));
     cases.extend(attacks::cases());
     cases.extend(config::cases());
+    cases.extend(confinement::cases());
+    cases.extend(filters::cases());
     cases.extend(killed::cases());
     cases.extend(plans::cases());
     cases.extend(readme::cases());
+    cases.extend(runc::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
     cases.extend(threats::cases());

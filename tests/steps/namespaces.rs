@@ -62,7 +62,9 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             let host = fs::read_to_string("/proc/self/mounts").map_err(|error| error.to_string())?;
             assert!(!host.contains("inside"), "{host}");
             Ok(())
-        }),
+        })
+        // From then on nothing is mounted inside.
+        .until(5),
     ]
     .into_iter()
     .chain(of_step_02())

@@ -126,6 +126,8 @@ fn a_section_that_is_missing_or_empty_is_caught() {
         ("lesson: 04\n", "", "does not say which"),
         ("lesson: 04\n", "lesson: 03\n", "shows no snapshot of its own step (step-03.…)"),
         ("Known.", "{{#schedule 09}}", "schedule: lesson 09 has no chapter"),
+        ("Known.", "{{#lesson 09}}", "lesson: there is no lesson `09`"),
+        ("Known.", "See {{#wrong 04.01 lazy}}.", "exercise 04.01 has no wrong answer `lazy`"),
         ("# 04 The chapter", "04 The chapter", "has 0 titles"),
         ("{{/predict}}", "", "predict has no {{/predict}}"),
         ("{{#answer}}", "", "`/predict` does not belong here"),
@@ -145,6 +147,22 @@ fn a_claim_without_a_source_is_caught() {
         ("old.[^old]", "old.[^older]", "nothing refers to the footnote [^old]"),
         ("lesson: 04\n", "lesson: 04\nsources: required\n", "a claim without a source"),
     ]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_caught() {
+    caught(&[
+        ("Known.", "See `src/gone.rs`.", "there is no src/gone.rs"),
+        (
+            "Known.",
+            "See `steps/04-pivot-root/src/lib.rs` and `steps/04-gone/`.",
+            "there is no steps/04-gone/",
+        ),
+    ]);
+    let planted = Planted::book();
+    planted
+        .chapter("Known.", "`src/lib.rs` of a lesson, `steps/*/exercises`, `srcs/x`, and `tests/snapshots`.");
+    assert!(planted.check().findings.is_empty());
 }
 
 #[test]

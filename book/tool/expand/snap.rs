@@ -88,8 +88,10 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     if cut.0 {
         html += "<span class=\"cut\">…</span>&#10;";
     }
+    // A heading is what the lines below it are indented from. Where none is, there are no headings either.
+    let headed = lines.iter().any(|line| line.starts_with(' '));
     for line in lines {
-        html += &coloured(line);
+        html += &coloured(line, headed);
         html += "&#10;";
     }
     if cut.1 {
@@ -98,15 +100,16 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     html + "</samp></pre></figure>"
 }
 
-/// The prompt, and as whom the command was run: what follows the first point of the name.
+/// The prompt, and as whom the command was run: how the name ends, `step-06.root` or `step-06.matrix.root`.
 fn whom(name: &str) -> (&'static str, &'static str) {
-    match name.split_once('.').map_or("", |(_, surroundings)| surroundings) {
-        "root" => ("#", "as root"),
-        "user" => ("$", "as an ordinary user"),
-        "docker" => ("#", "as root, in a container as Docker makes it"),
-        "user.without-cgroups" => ("$", "as an ordinary user who may make no control groups"),
-        _ => ("$", ""),
-    }
+    let known = [
+        (".root", "#", "as root"),
+        (".user", "$", "as an ordinary user"),
+        (".docker", "#", "as root, in a container as Docker makes it"),
+        (".user.without-cgroups", "$", "as an ordinary user who may make no control groups"),
+    ];
+    let ends = known.into_iter().find(|(end, ..)| name.ends_with(end));
+    ends.map_or(("$", ""), |(_, prompt, whom)| (prompt, whom))
 }
 
 /// Cargo is nothing for root, who runs what was built before: `cargo run -p step-04 -- run sh` and `cargo dive view`
@@ -118,12 +121,13 @@ fn built(command: &str) -> String {
 }
 
 /// A heading is bold, a verdict has its colour, as in the terminal.
-fn coloured(line: &str) -> String {
+fn coloured(line: &str, headed: bool) -> String {
     let mut html = escape(line);
     for (verdict, class) in [("ESCAPED", "bad"), ("BLOCKED", "good"), ("FORBIDDEN", "dim")] {
         html = html.replace(verdict, &format!("<b class=\"{class}\">{verdict}</b>"));
     }
-    if line.is_empty() || line.starts_with(' ') { html } else { format!("<b>{html}</b>") }
+    let heading = headed && !line.is_empty() && !line.starts_with(' ');
+    if heading { format!("<b>{html}</b>") } else { html }
 }
 
 #[cfg(test)]
@@ -143,6 +147,17 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_the_name_says_as_whom() {
+        assert_eq!(whom("step-06.matrix.root").1, "as root");
+        assert_eq!(whom("step-06.user").1, "as an ordinary user");
+        assert_eq!(
+            whom("step-03.user.without-cgroups").1,
+            "as an ordinary user who may make no control groups"
+        );
+        assert_eq!(whom("step-06.filter"), ("$", ""));
+    }
+
+    #[test]
     fn a_snapshot_is_a_terminal_with_its_command_and_says_as_whom() {
         let html = shown("step-04.root").unwrap();
         assert!(
@@ -154,6 +169,13 @@ mod tests {
             "{html}"
         );
         assert!(!html.contains('\n') && !html.contains('…'), "{html}");
+    }
+
+    #[test]
+    fn a_heading_is_what_others_are_indented_from() {
+        let bold = |lines: &[&str]| terminal("x", "x", lines, (false, false), true).contains("<b>");
+        assert!(bold(&["a heading", "  a line"]));
+        assert!(!bold(&["a line", "another"]) && !bold(&["  a line"]));
     }
 
     #[test]

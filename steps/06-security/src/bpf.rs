@@ -158,14 +158,12 @@ fn compare(argument: &Argument) -> Vec<(Instruction, To, To)> {
         Comparison::Masked(bits) => {
             let (low_bits, high_bits) = halves(bits);
             let keep = |mask| plain(Instruction { code: AND, yes: 0, no: 0, value: mask });
-            vec![
-                high_word,
-                keep(high),
-                test(JUMP_EQUAL, high_bits, To::Next, To::Fails),
-                low_word,
-                keep(low),
-                test(JUMP_EQUAL, low_bits, To::Holds, To::Fails),
-            ]
+            let mut whole = vec![high_word, keep(high), test(JUMP_EQUAL, high_bits, To::Next, To::Fails)];
+            if (high, high_bits) == (0, 0) {
+                whole.clear();
+            }
+            whole.extend([low_word, keep(low), test(JUMP_EQUAL, low_bits, To::Holds, To::Fails)]);
+            whole
         }
     }
 }

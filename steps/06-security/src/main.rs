@@ -1,11 +1,10 @@
 //! Step 06: the container of step 05, confined.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -20,6 +19,10 @@ use step_06::{Confinement, mount_all, spec};
 
 mod demonstration;
 mod filter;
+mod matrix;
+mod options;
+
+use options::Run;
 
 /// Lesson 06: root with less than root's power.
 ///
@@ -50,28 +53,10 @@ enum Verb {
         #[arg(long, value_name = "DIR")]
         bundle: Option<PathBuf>,
     },
+    /// Try each of some capabilities on the call that it permits, and print what came of it
+    Matrix,
     /// Assemble the root of the demonstration into a directory of yours
     Rootfs(cli::AssembleRootfs),
-}
-
-#[derive(Args)]
-#[group(skip)]
-struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    strict: bool,
-    /// By Landlock, nothing may be written but below this place; may be given again
-    #[arg(long, value_name = "PATH")]
-    writable: Vec<PathBuf>,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    rootfs: Option<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
@@ -80,6 +65,7 @@ fn main() -> ExitCode {
         Some(Verb::Run(run)) => run_bundle(&run),
         Some(Verb::Spec { rootless, bundle }) => spec::write(&bundle, rootless).map(|()| 0),
         Some(Verb::Filter { bundle }) => filter::show(bundle.as_deref()),
+        Some(Verb::Matrix) => matrix::show(),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
         None => demonstration::demonstrate(),
     })
@@ -101,23 +87,31 @@ fn run_bundle(run: &Run) -> Result<u8> {
     } else {
         Program::new(&run.command)
     };
-    container(&bundle, &confinement, &program?.env(&bundle.config.process.env)?)
+    let cgroup = cgroup_for(&bundle)?;
+    let program = program?.env(&bundle.config.process.env)?;
+    let outcome = container(&bundle, &confinement, cgroup.as_ref(), &program);
+    cgroup.map_or(Ok(()), Cgroup::remove).and(outcome)
+}
+
+/// The group with the limits of the configuration; without limits it may be missing.
+fn cgroup_for(bundle: &Bundle) -> Result<Option<Cgroup>> {
+    let limits = &bundle.config.limits;
+    if limits.is_empty() { Cgroup::create_if_allowed(limits) } else { Cgroup::create(limits).map(Some) }
 }
 
 /// The container so far.
-fn container(bundle: &Bundle, confinement: &Confinement, program: &Program) -> Result<u8> {
+fn container(
+    bundle: &Bundle,
+    confinement: &Confinement,
+    cgroup: Option<&Cgroup>,
+    program: &Program,
+) -> Result<u8> {
     let (tier, config) = (Tier::of_self(), &bundle.config);
     if tier == Tier::User && config.maps.is_none() {
         let error =
             Error::refused("config.json", "linux.namespaces", "has no user namespace, and you are not root");
         return Err(error.advise("step-06 spec --rootless, or runc spec --rootless, writes one that has"));
     }
-    let limited = !config.limits.is_empty();
-    let cgroup = if limited {
-        Some(Cgroup::create(&config.limits)?)
-    } else {
-        Cgroup::create_if_allowed(&config.limits)?
-    };
     let joined: Vec<_> = config
         .joined
         .iter()
@@ -125,10 +119,10 @@ fn container(bundle: &Bundle, confinement: &Confinement, program: &Program) -> R
         .collect::<Result<_>>()?;
 
     let namespaces = config.namespaces - CloneFlags::CLONE_NEWCGROUP;
-    let birthplace = cgroup.as_ref().and_then(Cgroup::birthplace);
+    let birthplace = cgroup.and_then(Cgroup::birthplace);
     // ANCHOR: composed
     let init = spawn(Clone3 { namespaces, cgroup: birthplace }, |gate| {
-        if let Some(cgroup) = &cgroup {
+        if let Some(cgroup) = cgroup {
             cgroup.enter()?;
         }
         for (kind, file) in &joined {
@@ -145,7 +139,7 @@ fn container(bundle: &Bundle, confinement: &Confinement, program: &Program) -> R
         }
         mounts::make_private()?;
         bind_to_itself(&bundle.root)?;
-        mount_all(bundle, cgroup.as_ref())?;
+        mount_all(bundle, cgroup)?;
         confinement.confine_paths(&bundle.root)?;
         pivot_into(&bundle.root)?;
         if config.read_only {
@@ -160,9 +154,5 @@ fn container(bundle: &Bundle, confinement: &Confinement, program: &Program) -> R
     if let Some(maps) = &config.maps {
         maps.write_for(init.pid(), tier)?;
     }
-    let outcome = init.release_and_wait();
-    if let Some(cgroup) = cgroup {
-        cgroup.remove()?;
-    }
-    outcome
+    init.release_and_wait()
 }

@@ -72,7 +72,8 @@ fn seccomp() -> Value {
     };
     let new_user =
         json!([{ "index": 0, "value": 0x1000_0000, "valueTwo": 0x1000_0000, "op": "SCMP_CMP_MASKED_EQ" }]);
-    let family = |number: u32| json!([{ "index": 0, "value": number, "op": "SCMP_CMP_EQ" }]);
+    // socket(2) takes an int: the kernel never looks at the upper half, and so neither may the filter.
+    let family = |number: u32| json!([{ "index": 0, "value": u32::MAX, "valueTwo": number, "op": "SCMP_CMP_MASKED_EQ" }]);
     let (unsupported, missing) = (json!(libc::EAFNOSUPPORT), json!(libc::ENOSYS));
     json!({
         "defaultAction": "SCMP_ACT_ALLOW",

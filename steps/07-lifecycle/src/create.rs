@@ -4,9 +4,11 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::ValueEnum;
 use kit::{Doing, Result, Tier};
+use nix::errno::Errno;
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
@@ -86,9 +88,13 @@ pub(crate) fn create(container: &mut Container, order: &Order<'_>) -> Result<Ini
     })?;
     match bring_up(container, order, &child, &ours) {
         Ok(()) => Ok(child),
-        // Init has said why it failed, or is to end because we have.
         Err(error) => {
-            if let Some(Ok(held)) = container.record.init.as_ref().map(Process::hold) {
+            // Init that went first is about to say why, and is given the time. Else it is to end because we have failed.
+            let went = matches!(error.errno(), Some(Errno::ECONNRESET | Errno::EPIPE));
+            let patience = if went { PATIENCE } else { Duration::ZERO };
+            if let Some(Ok(held)) = container.record.init.as_ref().map(Process::hold)
+                && !held.ended_within(patience)?
+            {
                 signals::end(held)?;
             }
             drop(ours);

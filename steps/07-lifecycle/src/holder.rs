@@ -41,7 +41,7 @@ pub fn come(path: &Path) -> Result<(UnixListener, OwnedFd)> {
 
 // ANCHOR: leave
 /// Leaves a holder behind, which outlives us and our terminal.
-pub fn leave(path: &Path, listener: &UnixListener, master: OwnedFd) -> Result<()> {
+pub fn leave(path: &Path, listener: &UnixListener, master: &OwnedFd) -> Result<()> {
     // SAFETY: this process has one thread, so the copy is whole.
     #[allow(unsafe_code)]
     let forked = unsafe { fork() }.doing("fork(2)", "")?;
@@ -63,7 +63,7 @@ fn apart() -> Result<()> {
         .doing("dup2(2)", "/dev/null")
 }
 
-fn hold(path: &Path, listener: &UnixListener, master: OwnedFd) -> Result<()> {
+fn hold(path: &Path, listener: &UnixListener, master: &OwnedFd) -> Result<()> {
     let mut line: File = master.try_clone().doing("dup(2)", "the terminal")?.into();
     fcntl(&line, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).doing("fcntl(2) O_NONBLOCK", "the terminal")?;
     loop {
@@ -76,7 +76,7 @@ fn hold(path: &Path, listener: &UnixListener, master: OwnedFd) -> Result<()> {
             let (next, _) = listener.accept().doing("accept(2)", path)?;
             // Before it is sent: who has it listens there in our place.
             fs::remove_file(path).doing("unlink(2)", path)?;
-            return console::send(&next, &master);
+            return console::send(&next, master);
         }
         match line.read(&mut [0; 4096]) {
             Ok(1..) => {}

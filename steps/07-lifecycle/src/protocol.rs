@@ -72,7 +72,7 @@ impl End {
             return refused("it did not come in time");
         }
         match recv(self.0.as_raw_fd(), &mut byte, MsgFlags::empty()).doing("recv(2)", "")? {
-            0 => refused("the other side has died"),
+            0 => Err(Error::call("wait for", format!("{message:?}"), Errno::ECONNRESET)),
             _ if byte[0] == message as u8 => Ok(()),
             _ => refused("another message came"),
         }

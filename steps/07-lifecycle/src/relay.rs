@@ -52,19 +52,19 @@ impl Relay<'_> {
         self.resize();
         let mut typing = Typing { keys: self.detachable.then(Keys::default), ended: false, typed: vec![] };
         loop {
-            let turn = self.wait(&master, &signals, &typing)?;
-            if turn.signal {
+            let [output, signal, ended, input] = self.wait(&master, &signals, &typing)?;
+            if signal {
                 self.signalled(&signals)?;
             }
-            if turn.output && show(&mut master)? == Shown::Last {
+            if output && show(&mut master)? == Shown::Last {
                 return Ok(Ended::Closed);
             }
-            if turn.ended {
+            if ended {
                 // What it has written last is still to be shown.
                 while show(&mut master)? == Shown::Some {}
                 return Ok(Ended::Closed);
             }
-            if turn.input && typing.read()? {
+            if input && typing.read()? {
                 return Ok(Ended::Detached);
             }
             typing.pass_on(&mut master)?;
@@ -72,7 +72,8 @@ impl Relay<'_> {
     }
     // ANCHOR_END: run
 
-    fn wait(&self, master: &File, signals: &SignalFd, typing: &Typing) -> Result<Turn> {
+    /// Sleeps until there is output, a signal, the program's end, or something typed.
+    fn wait(&self, master: &File, signals: &SignalFd, typing: &Typing) -> Result<[bool; 4]> {
         let stdin = io::stdin();
         let listen = typing.typed.is_empty() && !typing.ended;
         let writing = if typing.typed.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
@@ -95,12 +96,9 @@ impl Relay<'_> {
             }
         }
         let [output, signal, ended, input] = fds.map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
-        Ok(Turn {
-            input: listen && !input.is_empty(),
-            output: output.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR),
-            signal: !signal.is_empty(),
-            ended: self.program.is_some() && !ended.is_empty(),
-        })
+        let output = output.intersects(PollFlags::POLLIN | PollFlags::POLLHUP | PollFlags::POLLERR);
+        let ended = self.program.is_some() && !ended.is_empty();
+        Ok([output, !signal.is_empty(), ended, listen && !input.is_empty()])
     }
 
     fn signalled(&self, watched: &SignalFd) -> Result<()> {
@@ -120,15 +118,6 @@ impl Relay<'_> {
             let _ = terminal::set_size(self.master, size);
         }
     }
-}
-
-/// What is to be done next.
-#[derive(Debug)]
-struct Turn {
-    input: bool,
-    output: bool,
-    signal: bool,
-    ended: bool,
 }
 
 /// What there was to show.
@@ -172,13 +161,11 @@ impl Typing {
         let mut bytes = [0; 4096];
         let count = nix::unistd::read(io::stdin(), &mut bytes).doing("read(2)", "standard input")?;
         self.ended = count == 0;
-        match &mut self.keys {
-            Some(keys) => Ok(keys.pass(&bytes[..count], &mut self.typed) || self.ended),
-            None => {
-                self.typed.extend(&bytes[..count]);
-                Ok(false)
-            }
+        if let Some(keys) = &mut self.keys {
+            return Ok(keys.pass(&bytes[..count], &mut self.typed) || self.ended);
         }
+        self.typed.extend(&bytes[..count]);
+        Ok(false)
     }
 
     /// Writes as much as the terminal takes now.

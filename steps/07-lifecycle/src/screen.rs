@@ -14,5 +14,5 @@ pub(crate) fn sit_at(socket: &Path) -> Result<()> {
         return fs::remove_file(socket).doing("unlink(2)", socket);
     }
     term::note(format_args!("left; step-07 console {} comes back", socket.display()));
-    holder::leave(socket, &listener, master)
+    holder::leave(socket, &listener, &master)
 }

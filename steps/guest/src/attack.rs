@@ -4,7 +4,7 @@
 //! lab placed. What an attack makes inside the container it removes again.
 
 use std::fmt::{self, Display};
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -18,10 +18,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::load;
 
+mod runtime;
+pub use runtime::HOLDING;
+
 /// How a sentinel file begins; what does not begin so was not the lab's, and does not count as reached.
 pub const SENTINEL: &str = "docker-dive sentinel";
 
-/// The attacks A1 to A6.
+/// The attacks, but for those that the lab makes from outside.
 #[derive(Debug, Clone, Subcommand)]
 #[command(rename_all = "UPPER")]
 pub enum Attack {
@@ -61,7 +64,30 @@ pub enum Attack {
         /// The block device as `MAJOR:MINOR`; the file system on it is ext4 and holds a file `sentinel`
         device: String,
     },
+    /// Write to the runtime's own binary, which /proc/self/exe leads to for who was executed by that path
+    A7 {
+        /// A descriptor of it that was opened before; the attack goes on with it as another program
+        #[arg(long = "held")]
+        held: Option<i32>,
+    },
+    /// See whether a mount of the configuration is here: a link in the root may have led it out
+    A8 {
+        /// Where the configuration wants it
+        target: PathBuf,
+    },
+    /// Make a device node of a host's disk and read the disk itself, with no file system mounted
+    A9 {
+        /// The block device as `MAJOR:MINOR`; somewhere on it is a sentinel
+        device: String,
+    },
+    /// Reach the host's files through a directory that whoever started the container left open
+    A10,
+    /// Open /proc/sys/kernel/core_pattern for writing: it names a program that the host's kernel executes as root.
+    /// Nothing is written
+    A11,
 }
+
+const CORE_PATTERN: &str = "/proc/sys/kernel/core_pattern";
 
 /// What became of an attack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +117,11 @@ impl Attack {
             Self::A4 { count } => return fork_bomb(*count),
             Self::A5 { mib } => return memory_hog(*mib),
             Self::A6 { device } => mount_device(device),
+            Self::A7 { held } => runtime::rewrite(*held),
+            Self::A8 { target } => return look_for_mount(target),
+            Self::A9 { device } => read_device(device),
+            Self::A10 => through_descriptors(),
+            Self::A11 => OpenOptions::new().write(true).open(CORE_PATTERN).map(drop).map_err(errno),
         };
         match outcome {
             Ok(()) => Verdict::Escaped,
@@ -164,14 +195,21 @@ fn memory_hog(mib: usize) -> Verdict {
 }
 
 fn mount_device(device: &str) -> nix::Result<()> {
+    let target = Path::new("/attack-a6-mount");
+    with_node(device, "/attack-a6-node", |node| {
+        let outcome = fs::create_dir(target).map_err(errno).and_then(|()| read_from_device(node, target));
+        let _ = fs::remove_dir(target);
+        outcome
+    })
+}
+
+/// Makes the node, and removes it again whatever came of it.
+fn with_node(device: &str, node: &str, attack: impl FnOnce(&Path) -> nix::Result<()>) -> nix::Result<()> {
     let (major, minor) = device.split_once(':').ok_or(Errno::EINVAL)?;
     let number = |text: &str| text.parse().map_err(|_| Errno::EINVAL);
-    let device = makedev(number(major)?, number(minor)?);
-
-    let (node, target) = (Path::new("/attack-a6-node"), Path::new("/attack-a6-mount"));
-    mknod(node, SFlag::S_IFBLK, Mode::S_IRUSR, device)?;
-    let outcome = fs::create_dir(target).map_err(errno).and_then(|()| read_from_device(node, target));
-    let _ = fs::remove_dir(target);
+    let node = Path::new(node);
+    mknod(node, SFlag::S_IFBLK, Mode::S_IRUSR, makedev(number(major)?, number(minor)?))?;
+    let outcome = attack(node);
     let _ = fs::remove_file(node);
     outcome
 }
@@ -182,6 +220,34 @@ fn read_from_device(node: &Path, target: &Path) -> nix::Result<()> {
     let outcome = read_sentinel(&target.join("sentinel"));
     umount(target)?;
     outcome
+}
+
+/// A mount that is the container's is among those that the container sees.
+fn look_for_mount(target: &Path) -> Verdict {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let mut targets = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(Path::new);
+    if targets.any(|mounted| mounted == target) {
+        Verdict::Blocked("mounted inside".into())
+    } else {
+        Verdict::Escaped
+    }
+}
+
+/// The lab's disk is small; no more is read of any other.
+fn read_device(device: &str) -> nix::Result<()> {
+    with_node(device, "/attack-a9-node", |node| {
+        let mut bytes = Vec::new();
+        File::open(node).map_err(errno)?.take(2 << 20).read_to_end(&mut bytes).map_err(errno)?;
+        let found = bytes.windows(SENTINEL.len()).any(|window| window == SENTINEL.as_bytes());
+        if found { Ok(()) } else { Err(Errno::ENOENT) }
+    })
+}
+
+/// A descriptor is a way to a file that no root directory stops.
+fn through_descriptors() -> nix::Result<()> {
+    let numbers = 3..64;
+    let reach = |number: i32| read_sentinel(&PathBuf::from(format!("/proc/self/fd/{number}/sentinel")));
+    numbers.map(reach).find(Result::is_ok).unwrap_or(Err(Errno::EBADF))
 }
 
 /// By value, for it stands in many a `map_err`.

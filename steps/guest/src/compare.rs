@@ -118,15 +118,16 @@ fn mounts(host: &Report, guest: &Report) -> Row {
 
 fn capabilities(host: &Report, guest: &Report) -> Row {
     let all = (1 << capability::NAMES.len()) - 1;
-    let word = |report: &Report, mask: u64| match mask {
+    // A machine may have fewer to give than its kernel knows.
+    let word = |mask: u64| match mask {
         0 => "none".to_owned(),
-        mask if mask & all == all || mask == report.capabilities.bounding => "all there are".to_owned(),
+        mask if mask & all == all || mask == host.capabilities.bounding => "all there are".to_owned(),
         mask => format!("{} of {}", mask.count_ones(), capability::NAMES.len()),
     };
     let (before, now) = (host.capabilities.effective, guest.capabilities.effective);
     let mapped = new(host, guest, "user");
-    let held = word(guest, now) + if mapped { ", inside its user namespace" } else { "" };
-    row("capabilities", &word(host, before), held, mapped)
+    let held = word(now) + if mapped { ", inside its user namespace" } else { "" };
+    row("capabilities", &word(before), held, mapped || before != now)
 }
 
 fn numbers(report: &Report) -> String {

@@ -6,6 +6,7 @@
 //! - [`report`]: the whole report, read from the kernel by `report/*`
 //! - [`compare`]: a report beside the host's, in tokens that hold on any machine
 //! - [`attack`]: the attempts to reach what the container was to be kept from
+//! - [`call`]: the calls that a capability permits, and what each is answered here
 //! - [`load`]: bounded loads that show a limit at work
 
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub mod attack;
+pub mod call;
 pub mod capability;
 pub mod compare;
 pub mod load;
@@ -43,6 +45,14 @@ enum Verb {
     /// Try to reach what a container should be kept from; prints ESCAPED or BLOCKED(errno)
     #[command(subcommand)]
     Attack(Attack),
+    /// Make each call that a capability permits, and report what it is answered
+    Calls,
+    /// Make one of them
+    #[command(hide = true)]
+    Call {
+        /// Its name
+        name: String,
+    },
     /// Put a bounded load on a resource and report how far it got
     #[command(subcommand)]
     Load(load::Load),
@@ -61,6 +71,8 @@ pub fn main() -> ExitCode {
         Verb::Report { json: false } => Report::of_self().to_string(),
         Verb::Report { json: true } => as_json(&Report::of_self()),
         Verb::Attack(attack) => attack.run().to_string(),
+        Verb::Calls => as_json(&call::all()),
+        Verb::Call { name } => call::one(&name),
         Verb::Load(load) => as_json(&load.run()),
         Verb::Orphans { count } => as_json(&load::orphans(count)),
     };

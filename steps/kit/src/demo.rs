@@ -99,7 +99,7 @@ pub fn tell(story: &Story<'_>) {
     let unchanged = ["parent", "zombies", "descriptors"];
     let names: Vec<_> =
         shared.iter().map(|row| row.fact.as_str()).filter(|fact| !unchanged.contains(fact)).collect();
-    term::line(names.join(", "));
+    term::line(if names.is_empty() { "nothing that is told here".into() } else { names.join(", ") });
 
     term::heading("what is still open");
     term::pairs(story.hole);

@@ -5,12 +5,15 @@
 
 use std::fmt::{self, Display};
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::Args as ClapArgs;
 use kit::{Doing, Error, Result, Tier};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, getegid, geteuid};
 use serde::Serialize;
 
@@ -18,6 +21,7 @@ use crate::lab::{Lab, exit_status};
 
 mod container;
 mod print;
+mod runtime;
 
 use container::Container;
 
@@ -25,10 +29,11 @@ use container::Container;
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "\
 The attacks are bounded, and reach only what was placed for them: a file, a process, a disk image behind a loop device.
-ESCAPED: it got there. BLOCKED(errno): the kernel refused. FORBIDDEN(errno): this machine does not let the step run.
+ESCAPED: it got there. BLOCKED(errno): it was refused. FORBIDDEN(errno): this machine does not let the step run. `-`: the
+step has nothing of the kind.
 As root both tiers are tried: the steps as root, and as a user without privilege.")]
 pub struct Args {
-    /// One lesson alone: 01 to 06
+    /// One lesson alone: 01 to 07
     lesson: Option<String>,
     /// As JSON, for programs
     #[arg(long)]
@@ -36,17 +41,22 @@ pub struct Args {
 }
 
 /// The attacks, and what each tries.
-pub const ATTACKS: [(&str, &str); 6] = [
+pub const ATTACKS: [(&str, &str); 11] = [
     ("A1", "walk out of the root with a second chroot and `..`"),
     ("A2", "read a host's file through /proc/PID/root"),
     ("A3", "end a process of the host's"),
     ("A4", "fork 128 processes"),
     ("A5", "use 96 MiB of memory"),
     ("A6", "make the node of a host's disk, and mount it"),
+    ("A7", "write to the runtime's binary through /proc/self/exe"),
+    ("A8", "have a mount's directory made outside of the root, by a link in the root"),
+    ("A9", "make the node of a host's disk, and read it"),
+    ("A10", "read a host's file through a descriptor that was left open"),
+    ("A11", "open /proc/sys/kernel/core_pattern for writing"),
 ];
 
 /// The steps that have something to escape from.
-pub const STEPS: std::ops::RangeInclusive<u8> = 1..=6;
+pub const STEPS: std::ops::RangeInclusive<u8> = 1..=7;
 
 /// One attack against one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -57,7 +67,7 @@ pub struct Cell {
     pub step: u8,
     /// `root` or `user`: who ran the step.
     pub tier: String,
-    /// `ESCAPED`, `BLOCKED(errno)`, `FORBIDDEN(errno)`.
+    /// `ESCAPED`, `BLOCKED(errno)`, `FORBIDDEN(errno)`; `-` where the step has nothing of the kind.
     pub verdict: String,
 }
 
@@ -95,7 +105,7 @@ pub fn run(args: &Args) -> Result<u8> {
 
 fn number(lesson: &str) -> Result<u8> {
     let number = lesson.parse().ok().filter(|number| STEPS.contains(number));
-    number.ok_or_else(|| Error::refused("attack the lesson", lesson, "there are 01 to 06"))
+    number.ok_or_else(|| Error::refused("attack the lesson", lesson, "there are 01 to 07"))
 }
 
 impl Matrix {
@@ -137,7 +147,7 @@ impl Attacker {
         command
     }
 
-    fn owner(self) -> (Uid, Gid) {
+    pub(crate) fn owner(self) -> (Uid, Gid) {
         self.becomes.unwrap_or((geteuid(), getegid()))
     }
 }
@@ -161,6 +171,9 @@ impl<'a> Target<'a> {
 
     /// The verdict, which is the guest's own word; where the lab can see for itself, it must agree.
     fn attacked(&self, container: &Container<'_>, attack: &str) -> Result<String> {
+        if attack == "A7" {
+            return container.attack_runtime();
+        }
         let sentinel = self.sentinel.display().to_string();
         // The victim belongs to the attacker, so that nothing but the container stands between them.
         let mut victim = self.lab.victim(self.attacker.command(self.lab, Path::new("env")))?;
@@ -168,14 +181,18 @@ impl<'a> Target<'a> {
         // Without privilege the node cannot be made, whatever the disk's number.
         let number =
             self.disk.as_ref().map_or_else(|| Ok("7:0".to_owned()), crate::lab::sentinel::Disk::number)?;
+        // What the lab leaves open, every program that it starts inherits.
+        let left_open = (attack == "A10").then(|| self.leave_open()).transpose()?;
         let words: &[&str] = match attack {
+            "A8" => return self.led_out(container),
             "A1" => &["--sentinel", &sentinel],
             "A2" => &[&pid, "--sentinel", &sentinel],
             "A3" => &[&pid],
-            "A6" => &[&number],
+            "A6" | "A9" => &[&number],
             _ => &[],
         };
         let verdict = container.attack(attack, words)?;
+        drop(left_open);
         let reached = verdict == "ESCAPED";
         if attack == "A3" && victim.ended(reached)? != reached {
             return Err(Error::refused(
@@ -185,6 +202,32 @@ impl<'a> Target<'a> {
             ));
         }
         Ok(verdict)
+    }
+
+    fn leave_open(&self) -> Result<OwnedFd> {
+        let dir = self.lab.dir();
+        open(&dir, OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).doing("open(2)", &dir)
+    }
+
+    /// Here it is the configuration's author who is careful, and the root's who is not.
+    fn led_out(&self, container: &Container<'_>) -> Result<String> {
+        let outside = self.lab.dir().join("outside");
+        let (uid, gid) = self.attacker.owner();
+        if !outside.exists() {
+            fs::create_dir(&outside).doing("mkdir(2)", &outside)?;
+        }
+        nix::unistd::chown(&outside, Some(uid), Some(gid)).doing("chown(2)", &outside)?;
+        let Some(verdict) = container.led_to(&outside)? else { return Ok("-".into()) };
+        let made = outside.join("made");
+        let reached = made.exists();
+        if reached {
+            fs::remove_dir(&made).doing("rmdir(2)", &made)?;
+        }
+        if reached == (verdict == "ESCAPED") {
+            Ok(verdict)
+        } else {
+            Err(Error::refused("attack", "A8", format!("says {verdict}, and the directory says otherwise")))
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use crate::kit::{Lab, Need, Outcome, Ran};
 
 /// What a case needs that starts one.
@@ -37,11 +39,19 @@ mkdir lib
 mount --bind lib /var/lib
 containerd -c $PWD/config.toml > containerd.log 2>&1 &
 while [ ! -S /run/containerd/containerd.sock ]; do sleep 0.05; done
-dockerd --config-file $PWD/daemon.json > dockerd.log 2>&1 &
-wait";
+$LAUNCHER dockerd --config-file $PWD/daemon.json > dockerd.log 2>&1 &
+wait
+";
 
 /// Where programs are looked for: not in whatever else the tests' own PATH leads to, which is not the distribution's.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How its dockerd is started: the settings beside those that every machine has, and the program that starts it, if any.
+#[derive(Debug, Default)]
+pub(in crate::instruments) struct Setup {
+    pub(in crate::instruments) daemon: serde_json::Map<String, Value>,
+    pub(in crate::instruments) launcher: &'static str,
+}
 
 /// The machine.
 pub(in crate::instruments) struct Machine {
@@ -53,20 +63,33 @@ pub(in crate::instruments) struct Machine {
 impl Machine {
     /// Starts it, waits for its daemons, and gives them an image by the name of busybox, which no network is needed for.
     pub(in crate::instruments) fn start(lab: &Lab) -> Result<Self, String> {
+        let machine = Self::boot(lab, &Setup::default())?;
+        machine.is_up(lab)?;
+        Ok(machine)
+    }
+
+    /// Starts it, and waits for nothing but its process 1.
+    pub(in crate::instruments) fn boot(lab: &Lab, setup: &Setup) -> Result<Self, String> {
         // The group's name is one that the lab looks for.
         let group = format!("{}{}.docker", kit::scratch::PREFIX, lab.lab().name());
-        // What cgroup version 2 has by default: with it the container is made by the same calls everywhere.
-        let dockerd = serde_json::json!({
+        // A cgroup namespace of its own is the default with version 2. With it the same calls make the container
+        // everywhere.
+        let mut daemon = serde_json::json!({
             "containerd": "/run/containerd/containerd.sock", "exec-opts": ["native.cgroupdriver=cgroupfs"],
-            "cgroup-parent": format!("/{group}"), "default-cgroupns-mode": "private", "debug": false,
+            "cgroup-parent": format!("/{group}"), "default-cgroupns-mode": "private",
         });
+        if let Some(object) = daemon.as_object_mut() {
+            object.extend(setup.daemon.clone());
+        }
         let write =
             |file: &str, text: &str| fs::write(lab.dir().join(file), text).map_err(|error| error.to_string());
         write("config.toml", "version = 2\ndisabled_plugins = ['io.containerd.grpc.v1.cri']\n")?;
-        write("daemon.json", &dockerd.to_string())?;
+        write("daemon.json", &daemon.to_string())?;
+        write("boot.sh", BOOT)?;
         let mut command = lab.command("unshare");
         command.args(["-n", "-m", "-u", "-i", "-p", "--fork", "--kill-child", "--mount-proc"]);
-        command.args(["--propagation", "private", "sh", "-c", BOOT]).env("PATH", PATH);
+        command.args(["--propagation", "private", "sh", "boot.sh"]);
+        command.env("PATH", PATH).env("LAUNCHER", setup.launcher);
         let outer = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let outer = outer.map_err(|error| error.to_string())?;
         let mut machine = Self { init: String::new(), outer, group };
@@ -76,12 +99,18 @@ impl Machine {
             found.trim().clone_into(&mut machine.init);
             !machine.init.is_empty()
         })?;
-        let up = until("dockerd answers", || {
-            machine.run(lab, &["docker", "version"]).is_ok_and(|ran| ran.status == 0)
-        });
-        up.map_err(|error| error + &fs::read_to_string(lab.dir().join("dockerd.log")).unwrap_or_default())?;
-        machine.import(lab)?;
         Ok(machine)
+    }
+
+    /// Waits until dockerd answers, and gives it the image.
+    pub(in crate::instruments) fn is_up(&self, lab: &Lab) -> Outcome {
+        let answers = until("dockerd answers", || {
+            self.run(lab, &["docker", "version"]).is_ok_and(|ran| ran.status == 0)
+        });
+        answers.map_err(|error| {
+            error + &fs::read_to_string(lab.dir().join("dockerd.log")).unwrap_or_default()
+        })?;
+        self.import(lab)
     }
 
     fn import(&self, lab: &Lab) -> Outcome {
@@ -89,6 +118,11 @@ impl Machine {
         lab.run("step-04", &["rootfs", &root])?.succeeded()?;
         self.run(lab, &["tar", "-C", &root, "-cf", "image.tar", "."])?.succeeded()?;
         self.run(lab, &["docker", "import", "image.tar", "busybox"])?.succeeded().map(drop)
+    }
+
+    /// The control group below which its containers are.
+    pub(in crate::instruments) fn group(&self) -> &str {
+        &self.group
     }
 
     /// The words that lead into it, before a command.
@@ -119,6 +153,16 @@ impl Machine {
     /// Runs a line of a shell in it.
     pub(in crate::instruments) fn shell(&self, lab: &Lab, line: &str) -> Result<Ran, String> {
         self.run(lab, &["sh", "-c", line])
+    }
+
+    /// What a terminal would show of a line of a shell in it: both outputs, in their order, whatever became of it.
+    pub(in crate::instruments) fn shows(&self, lab: &Lab, line: &str) -> Result<String, String> {
+        self.shell(lab, &format!("exec 2>&1; {line}")).map(|ran| ran.stdout)
+    }
+
+    /// Waits until a line of a shell succeeds in it.
+    pub(in crate::instruments) fn until(&self, lab: &Lab, what: &str, line: &str) -> Outcome {
+        until(what, || self.shell(lab, line).is_ok_and(|ran| ran.status == 0))
     }
 
     /// Process numbers of its daemons, as the host has them.

@@ -24,14 +24,14 @@ pub(super) fn trace(lab: &Lab, text: &str) -> String {
 }
 
 /// The case's directory, and where its binaries lie.
-pub(super) fn places(lab: &Lab, text: &str) -> String {
+fn places(lab: &Lab, text: &str) -> String {
     let text = text.replace(&lab.bin("").display().to_string(), "target/debug/");
     text.replace(&lab.dir().display().to_string(), "/tmp")
 }
 
 /// Names that are long rows of hexadecimal digits: of containers, layers, networks. Those that the trace has shortened
 /// are so as well.
-pub(super) fn names(line: &str) -> String {
+fn names(line: &str) -> String {
     let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let mut named = String::new();
     let mut rest = line;
@@ -56,6 +56,21 @@ pub(super) fn names(line: &str) -> String {
         }
     }
     (named + rest).replace("ID\"…", "ID\"")
+}
+
+/// The text of anything else that a command in the machine prints.
+pub(super) fn text(lab: &Lab, text: &str) -> String {
+    let text = places(lab, text);
+    let lines = text.trim_matches('\n').lines().map(|line| {
+        let words = ["pid=", "fd=", "\"Created\": "];
+        let line = words.iter().fold(names(line.trim_end()), |line, before| number_after(&line, before));
+        // How long ago something was is told in words.
+        match line.split_once("\"Status\": \"Exited (0) ") {
+            Some((before, _)) => format!("{before}\"Status\": \"Exited (0) …\","),
+            None => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n") + "\n"
 }
 
 /// Numbers behind certain words.

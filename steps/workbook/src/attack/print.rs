@@ -26,15 +26,15 @@ pub(super) fn text(matrix: &Matrix, steps: &[u8]) {
         println!("{BOLD}the steps as {tier}{BOLD:#}\n");
         let width = matrix.cells.iter().map(|cell| cell.verdict.chars().count()).max().unwrap_or(0);
         let head: Vec<_> = steps.iter().map(|step| format!("{:<width$}", format!("{step:02}"))).collect();
-        println!("      {BOLD}{}{BOLD:#}", head.join("  ").trim_end());
+        println!("       {BOLD}{}{BOLD:#}", head.join("  ").trim_end());
         for (attack, _) in ATTACKS {
             let cells: Vec<_> = steps.iter().map(|step| coloured(of(attack, *step), width)).collect();
-            println!("  {BOLD}{attack}{BOLD:#}  {}", cells.join("  ").trim_end());
+            println!("  {BOLD}{attack:<3}{BOLD:#}  {}", cells.join("  ").trim_end());
         }
     }
     println!();
     for (attack, what) in ATTACKS {
-        println!("  {attack}  {DIM}{what}{DIM:#}");
+        println!("  {attack:<3}  {DIM}{what}{DIM:#}");
     }
 }
 
