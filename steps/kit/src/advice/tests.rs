@@ -148,3 +148,14 @@ fn what_no_setting_would_mend_gets_no_advice() {
     assert_eq!(none("execve(2)", Errno::ENOENT), None);
     assert_eq!(none("mount(2) proc on", Errno::ENOENT), None);
 }
+
+#[test]
+fn a_call_that_a_kernel_lacks_or_a_filter_hides_is_told_apart() {
+    let hidden = told(&on_a_host(), "move_mount(2) onto", Errno::ENOSYS);
+    assert!(hidden.why.contains("this kernel has move_mount(2), but a filter"), "{hidden:?}");
+    let old = Machine { release: "5.4.0".into(), ..on_a_host() };
+    let missing = told(&old, "openat2(2) RESOLVE_IN_ROOT", Errno::ENOSYS);
+    assert!(missing.why.contains("has no openat2(2), which came with Linux 5.6"), "{missing:?}");
+    let switched_off = told(&on_a_host(), "landlock_create_ruleset(2)", Errno::EOPNOTSUPP);
+    assert!(commands(&switched_off).contains("lsm=landlock,"), "{switched_off:?}");
+}
