@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use kit::{Doing, Error, Result};
 use nix::sys::signal::{Signal, kill, raise};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Pid, mkfifo};
 use step_00::supervise::pidfd_open;
 use step_00::{Program, exec, spawn};
@@ -71,6 +71,9 @@ fn one(path: &Path, fate: Fate) -> Result<String> {
         Fate::DeadBefore => {
             asleep(child.pid())?;
             kill(child.pid(), Signal::SIGKILL).doing("kill(2)", "init")?;
+            // Until it has ended it counts as one who has the FIFO open.
+            waitid(Id::Pid(child.pid()), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT)
+                .doing("waitid(2)", "init")?;
         }
         _ => {}
     }
