@@ -120,6 +120,11 @@ impl Machine {
         self.run(lab, &["docker", "import", "image.tar", "busybox"])?.succeeded().map(drop)
     }
 
+    /// The control group below which its containers are.
+    pub(in crate::instruments) fn group(&self) -> &str {
+        &self.group
+    }
+
     /// The words that lead into it, before a command.
     pub(in crate::instruments) fn door(&self, lab: &Lab) -> Vec<String> {
         let here = format!("--wd={}", lab.dir().display());

@@ -22,6 +22,7 @@ use step_03::limits::{Bytes, Cpus};
 use step_03::{Cgroup, Limits};
 use step_04::{bind_to_itself, dev, pivot_into, sys};
 use step_05::{Bundle, mount, mount_all, spec};
+use step_06::Confinement;
 
 const HOSTNAME: &str = "doctor";
 
@@ -114,7 +115,16 @@ pub(super) fn configured(tier: Tier, root: &Path) -> Result<()> {
     let bundle = spec::bundle_for(root)?;
     let mut capture = Capture::new()?;
     let guest = Program::new(demo::REPORT)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);
-    run_bundle(tier, &bundle, &guest)?;
+    run_bundle(tier, &bundle, None, &guest)?;
+    capture.parsed::<Report>().map(drop)
+}
+
+/// The same, confined.
+pub(super) fn confined(tier: Tier, root: &Path) -> Result<()> {
+    let (bundle, confinement) = step_06::spec::bundle_for(root)?;
+    let mut capture = Capture::new()?;
+    let guest = Program::new(demo::REPORT)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);
+    run_bundle(tier, &bundle, Some(&confinement), &guest)?;
     capture.parsed::<Report>().map(drop)
 }
 
@@ -188,7 +198,12 @@ fn enter_by_chroot(root: &Path) -> Result<()> {
     chroot_into(root)
 }
 
-fn run_bundle(tier: Tier, bundle: &Bundle, program: &Program) -> Result<u8> {
+fn run_bundle(
+    tier: Tier,
+    bundle: &Bundle,
+    confinement: Option<&Confinement>,
+    program: &Program,
+) -> Result<u8> {
     let config = &bundle.config;
     let cgroup = Cgroup::create_if_allowed(&config.limits)?;
     let namespaces = config.namespaces - CloneFlags::CLONE_NEWCGROUP;
@@ -207,11 +222,20 @@ fn run_bundle(tier: Tier, bundle: &Bundle, program: &Program) -> Result<u8> {
             sethostname(HOSTNAME).doing("sethostname(2)", HOSTNAME)?;
             mounts::make_private()?;
             bind_to_itself(&bundle.root)?;
-            mount_all(bundle, cgroup.as_ref())?;
+            if let Some(confinement) = confinement {
+                step_06::mount_all(bundle, cgroup.as_ref())?;
+                confinement.confine_paths(&bundle.root)?;
+            } else {
+                mount_all(bundle, cgroup.as_ref())?;
+            }
             pivot_into(&bundle.root)?;
             mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
-            config.process.become_user()?;
+            match confinement {
+                Some(confinement) => confinement.drop_privileges(&config.process)?,
+                None => config.process.become_user()?,
+            }
             gate.die_with_parent()?;
+            confinement.map_or(Ok(()), Confinement::seal)?;
             step_01::exec(program)
         })?;
         if let Some(maps) = &config.maps {
