@@ -9,12 +9,14 @@ use clap::{Args, Parser, Subcommand};
 use kit::scratch::Scratch;
 use kit::{Doing, Error, Result, Rootfs, cli, rootfs, term};
 use step_00::Program;
-use step_07::{Plan, Store, clone_binary, signals, spec, terminal};
+use step_07::{Plan, Store, clone_binary, delete, signals, spec, terminal};
 
 mod commands;
 mod create;
+mod demonstration;
 mod exec;
 mod screen;
+mod stage;
 
 use create::{Milestone, Order};
 
@@ -126,7 +128,7 @@ impl Cli {
         let store = || Store::open(self.root.as_deref());
         let container = |id: &str| store()?.container(id);
         let done = match &self.verb {
-            None => return Ok(0),
+            None => return demonstration::demonstrate(),
             Some(Verb::Run(run)) => return run_bundle(run),
             Some(Verb::Exec { tty, id, command }) => return exec::exec_in(&container(id)?, command, *tty),
             Some(Verb::Create(create)) => create_bundle(&store()?, create),
@@ -164,6 +166,8 @@ fn create_bundle(store: &Store, create: &Create) -> Result<()> {
 }
 
 fn run_bundle(run: &Run) -> Result<u8> {
+    // First of all: with it goes what killed runs have left.
+    let scratch = Scratch::new_after(&delete::bury)?;
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let plan = match (&run.bundle, &made) {
         (Some(dir), _) => Plan::load(dir)?,
@@ -175,7 +179,6 @@ fn run_bundle(run: &Run) -> Result<u8> {
     let words = process.args.iter().map(OsString::from).collect();
     let command = if run.command.is_empty() { &words } else { &run.command };
     let program = Program::new(command)?.env(&process.env)?;
-    let scratch = Scratch::new()?;
     let store = Store::open(Some(&scratch.path().join("state")))?;
     if plan.terminal && !terminal::is_ours() {
         term::note("not applied: process.terminal (standard input is no terminal)");

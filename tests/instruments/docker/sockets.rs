@@ -11,7 +11,7 @@ use crate::kit::{Lab, Outcome};
 use crate::steps::snapshot;
 
 /// What is shown of a line of a shell is a snapshot of the machine's.
-fn shown(lab: &Lab, machine: &Machine, name: &str, line: &str) -> Result<String, String> {
+pub(super) fn shown(lab: &Lab, machine: &Machine, name: &str, line: &str) -> Result<String, String> {
     let text = normal::text(lab, &machine.shows(lab, line)?);
     snapshot(&format!("{name}.root"), &line.replace(&lab.dir().display().to_string(), "/tmp"), &text);
     Ok(text)
