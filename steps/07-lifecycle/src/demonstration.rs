@@ -23,7 +23,7 @@ pub(crate) fn demonstrate() -> Result<u8> {
     let status = stage.command(&["run", "--bundle", &bundle], Some(seen.writer()?))?;
     if status == kit::error::FAILED {
         // This kernel forbids it: the command has said so, with the call and the remedy.
-        eprintln!("{}", stage.said()?);
+        eprintln!("{}", stage.heard.all()?);
         return Ok(status);
     }
     let report: Report = seen.parsed()?;
@@ -69,11 +69,11 @@ fn life(stage: &mut Stage) -> Result<Pairs> {
     let console = stage.console()?;
     stage.succeed(&["create", "--bundle", &bundle, "--console-socket", &stage.socket(), "life"])?;
     shown.push(("create".into(), stage.look("life")?));
-    shown.push(("  its hooks".into(), stage.hooks(&[])?));
+    shown.push(("  its hooks".into(), stage.heard.hooks(&[])?));
     stage.succeed(&["start", "life"])?;
     shown.push(("start".into(), stage.look("life")?));
     let said = stage.terminal(&console, 2)?;
-    shown.push(("  its hooks".into(), stage.hooks(&said)?));
+    shown.push(("  its hooks".into(), stage.heard.hooks(&said)?));
     let terminal = said.last().map_or("none", |line| line.trim_end());
     shown.push(("  its terminal".into(), format!("{terminal} inside; the other end was sent to this step")));
     let status = stage.command(&["exec", "life", "sh", "-c", "exit 7"], None)?;
@@ -86,7 +86,7 @@ fn life(stage: &mut Stage) -> Result<Pairs> {
     ));
     stage.succeed(&["delete", "life"])?;
     shown.push(("delete".into(), stage.look("life")?));
-    shown.push(("  its hooks".into(), stage.hooks(&[])?));
+    shown.push(("  its hooks".into(), stage.heard.hooks(&[])?));
     Ok(shown)
 }
 

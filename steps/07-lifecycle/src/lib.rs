@@ -45,6 +45,7 @@ pub mod signals;
 pub mod spec;
 pub mod store;
 pub mod terminal;
+pub mod typing;
 
 pub use plan::Plan;
 pub use record::Record;

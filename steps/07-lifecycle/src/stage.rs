@@ -9,7 +9,6 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kit::demo::Capture;
 use kit::scratch::{CONTAINERS, Scratch};
 use kit::{Doing, Error, Result, Tier, rootfs, term};
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -19,13 +18,14 @@ use step_00::supervise::exit_status;
 use step_00::{Program, exec, spawn};
 use step_07::{Store, clone_binary, console, delete, spec};
 
+use crate::heard::Heard;
+
 /// The stage; what is left on it when it ends is removed.
 pub(crate) struct Stage {
     scratch: Scratch,
     containers: PathBuf,
-    errors: Capture,
-    heard: usize,
-    told: BTreeSet<String>,
+    /// What the commands say on standard error.
+    pub(crate) heard: Heard,
     /// The groups of the container that is looked at, for its record goes with it.
     groups: Vec<PathBuf>,
     /// Held, for whoever lets go of the last hangs up.
@@ -38,8 +38,8 @@ impl Stage {
         let containers = scratch.path().join(CONTAINERS);
         fs::DirBuilder::new().mode(0o700).create(&containers).doing("mkdir(2)", &containers)?;
         rootfs::assemble(&scratch.path().join("rootfs"))?;
-        let (errors, told) = (Capture::new()?, BTreeSet::new());
-        Ok(Self { scratch, containers, errors, heard: 0, told, groups: vec![], master: None })
+        let heard = Heard::new()?;
+        Ok(Self { scratch, containers, heard, groups: vec![], master: None })
     }
 
     /// A bundle with this step's configuration, changed.
@@ -59,9 +59,9 @@ impl Stage {
         let containers = self.containers.display().to_string();
         let words = [&["step-07", "--root", &containers], words].concat();
         let program = Program::new(&words)?.executed_from("/proc/self/exe")?;
-        let stderr = self.errors.writer()?;
+        let stderr = self.heard.writer()?;
         let null = File::open("/dev/null").doing("open(2)", "/dev/null")?;
-        let program = program.stdout(stdout.map_or_else(|| self.errors.writer(), Ok)?);
+        let program = program.stdout(stdout.map_or_else(|| self.heard.writer(), Ok)?);
         let child = spawn(|| {
             dup2_stdin(&null).and_then(|()| dup2_stderr(&stderr)).doing("dup2(2)", "")?;
             exec(&program)
@@ -76,7 +76,7 @@ impl Stage {
             status => Err(Error::refused(
                 "run",
                 words.join(" "),
-                format!("exit status {status}: {}", self.errors.text()?),
+                format!("exit status {status}: {}", self.heard.all()?),
             )),
         }
     }
@@ -101,27 +101,6 @@ impl Stage {
             found += ", control groups";
         }
         Ok(format!("{status}: {found}"))
-    }
-
-    /// The hooks that have spoken since, and in whose mount namespace: on standard error, and what init's have said to
-    /// the terminal.
-    pub(crate) fn hooks(&mut self, to_terminal: &[String]) -> Result<String> {
-        let own = fs::read_link("/proc/self/ns/mnt").doing("readlink(2)", "/proc/self/ns/mnt")?;
-        let text = self.errors.text()?;
-        let mut told: Vec<(&str, Vec<&str>)> = vec![];
-        let said = to_terminal.iter().map(String::as_str).chain(text.lines().skip(self.heard));
-        for (hook, namespace) in said.filter_map(|line| line.strip_prefix("hook ")?.split_once(' ')) {
-            let whose = if own.as_os_str() == namespace { "runtime" } else { "container" };
-            match told.last_mut() {
-                Some((last, hooks)) if *last == whose => hooks.push(hook),
-                _ => told.push((whose, vec![hook])),
-            }
-        }
-        let told =
-            told.iter().map(|(whose, hooks)| format!("{} among the {whose}'s mounts", hooks.join(", ")));
-        let told = told.collect::<Vec<_>>().join("; ");
-        self.heard = text.lines().count();
-        Ok(told)
     }
 
     /// Where terminals are sent.
@@ -157,38 +136,17 @@ impl Stage {
         let pid = container.record.init.as_ref().map_or(-1, |init| init.pid);
         waitpid(Pid::from_raw(pid), None).map(exit_status).doing("waitpid(2)", "the orphan")
     }
-
-    /// All that the commands said on standard error.
-    pub(crate) fn said(&mut self) -> Result<String> {
-        self.told.extend(self.errors.text()?.lines().map(without_names));
-        self.errors.text()
-    }
-
-    /// What the commands noted, each thing once.
-    pub(crate) fn tell_notes(&mut self) -> Result<()> {
-        for line in self.errors.text()?.lines().filter(|line| !line.starts_with("hook ")) {
-            if self.told.insert(without_names(line)) {
-                anstream::eprintln!("{line}");
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        for outcome in [delete::bury(&self.containers), self.tell_notes()] {
+        for outcome in [delete::bury(&self.containers), self.heard.tell_notes()] {
             if let Err(error) = outcome {
                 term::warn(&error);
             }
         }
         while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status.pid().is_some()) {}
     }
-}
-
-/// The names of groups differ from one command to the next.
-fn without_names(line: &str) -> String {
-    line.split(' ').filter(|word| !word.contains("docker-dive.")).collect::<Vec<_>>().join(" ")
 }
 
 /// What the kernel says of the file that we are executed from.
