@@ -134,7 +134,7 @@ impl<'a> Containers<'a> {
     pub(super) fn bundle(&self, change: impl FnOnce(&mut Value)) -> Result<Value, String> {
         let first = self.lab.dir().join("first.json");
         if !first.exists() {
-            let config = new_bundle(self.lab, &self.dir)?;
+            let config = new_bundle(self.lab, Step(5), &self.dir)?;
             fs::write(&first, config.to_string()).map_err(|error| error.to_string())?;
         }
         let text = fs::read_to_string(&first).map_err(|error| error.to_string())?;

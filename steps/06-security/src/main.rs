@@ -82,13 +82,12 @@ fn run_bundle(run: &Run) -> Result<u8> {
         term::note(format_args!("not applied: {} ({})", field.path, field.by));
     }
     confinement.writable = (!run.writable.is_empty()).then(|| run.writable.clone());
-    let program = if run.command.is_empty() {
-        Program::new(&bundle.config.process.args)
-    } else {
-        Program::new(&run.command)
+    let process = &bundle.config.process;
+    let program = match run.command.as_slice() {
+        [] => Program::new(&process.args)?,
+        words => Program::new(words)?,
     };
-    let cgroup = cgroup_for(&bundle)?;
-    let program = program?.env(&bundle.config.process.env)?;
+    let (program, cgroup) = (program.env(&process.env)?, cgroup_for(&bundle)?);
     let outcome = container(&bundle, &confinement, cgroup.as_ref(), &program);
     cgroup.map_or(Ok(()), Cgroup::remove).and(outcome)
 }

@@ -28,7 +28,8 @@ pub(in crate::instruments) const NEEDS: [Need; 9] = [
     Need::Program("tar"),
 ];
 
-/// What runs as its process 1. The daemons are its children, as they are systemd's elsewhere, and so are orphans.
+/// What runs as its process 1. The daemons are its children, as they are systemd's elsewhere, and so are orphans: whenever
+/// the shell waits for anybody it reaps them. It must not end with the daemons, for all others would end with it.
 const BOOT: &str = "
 set -e
 hostname host
@@ -41,6 +42,7 @@ containerd -c $PWD/config.toml > containerd.log 2>&1 &
 while [ ! -S /run/containerd/containerd.sock ]; do sleep 0.05; done
 $LAUNCHER dockerd --config-file $PWD/daemon.json > dockerd.log 2>&1 &
 wait
+tail -f /dev/null
 ";
 
 /// Where programs are looked for: not in whatever else the tests' own PATH leads to, which is not the distribution's.

@@ -19,14 +19,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SPAWN, CHROOT, NAMESPACES, CGROUPS, PIVOT_ROOT, OCI_CONFIG, SECURITY };
+enum { SPAWN, CHROOT, NAMESPACES, CGROUPS, PIVOT_ROOT, OCI_CONFIG, SECURITY, LIFECYCLE };
 
 static void must(long answer, const char *call) {
     if (answer < 0) {
@@ -226,6 +230,99 @@ static void pivot_into(const char *root) {
     must(chdir("/"), "chdir");
 }
 
+/* From here on: lesson 07. What is written down, and how init waits. */
+static int ours, inits, procs, fifo, waiting;
+static char state[64];
+
+static void tell(int end) { must(send(end, "", 1, MSG_NOSIGNAL), "send"); }
+
+static void hear(int end) {
+    char byte;
+    struct pollfd fd = {end, POLLIN, 0};
+    must(poll(&fd, 1, -1), "poll");
+    must(recv(end, &byte, 1, 0), "recv");
+}
+
+/* As the step: another file, which is then renamed. */
+static void write_down(const char *name, size_t size) {
+    static char text[4096];
+    char new[80], old[80];
+    snprintf(new, sizeof new, "%s/%s.new", state, name);
+    snprintf(old, sizeof old, "%s/%s", state, name);
+    int file = open(new, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
+    must(write(file, text, size), new);
+    must(close(file), new);
+    must(rename(new, old), old);
+}
+
+static void claim(void) {
+    snprintf(state, sizeof state, "floor-state-%d", getpid());
+    must(mkdir(state, 0700), state);
+    int lock = open(state, O_DIRECTORY | O_CLOEXEC);
+    must(flock(lock, LOCK_EX), state);
+    write_down("config.json", 2000);
+    write_down("state.json", 700);
+}
+
+static void prepare(void) {
+    int ends[2];
+    must(mkfifo(below(state, "exec.fifo"), 0600), path);
+    must(chmod(path, 0622), path);
+    must(fifo = open(path, O_PATH | O_CLOEXEC), path);
+    must(waiting = open(below(state, "waiting"), O_CREAT | O_WRONLY | O_CLOEXEC, 0644), path);
+    must(flock(waiting, LOCK_EX | LOCK_NB), path);
+    must(procs = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), "/proc");
+    must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), "socketpair");
+    ours = ends[0], inits = ends[1];
+}
+
+static void wait_for_start(void) {
+    char own[32];
+    tell(inits);
+    hear(inits);
+    tell(inits);
+    snprintf(own, sizeof own, "self/fd/%d", fifo);
+    must(fifo = openat(procs, own, O_WRONLY | O_CLOEXEC), own);
+}
+
+/* The parent's side of it, and what `start` does. */
+static void create_and_start(void) {
+    char text[64];
+    must(close(inits), "init's end");
+    must(close(waiting), "waiting");
+    write_down("state.json", 700);
+    hear(ours);
+    tell(ours);
+    hear(ours);
+    write_down("state.json", 700);
+    tell(ours);
+    hear(ours);
+    int line = open(below(state, "exec.fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    must(flock(line, LOCK_EX | LOCK_NB), path);
+    struct pollfd fd = {line, POLLIN, 0};
+    do must(poll(&fd, 1, -1), "poll");
+    while (read(line, text, sizeof text) != 0);
+}
+
+static void delete(void) {
+    static const char *names[] = {"exec.fifo", "waiting", "config.json", "state.json"};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) must(unlink(below(state, names[i])), path);
+    must(rmdir(state), state);
+}
+
+/* Executes itself again from a read-only mount that hangs nowhere. */
+static void from_clone(char **argv) {
+    struct statvfs mounted;
+    int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    must(fstatvfs(exe, &mounted), "fstatvfs");
+    if (mounted.f_flag & ST_RDONLY) return;
+    int tree = syscall(SYS_open_tree, exe, "", 1 | O_CLOEXEC | AT_EMPTY_PATH);
+    must(tree, "open_tree");
+    unsigned long long attributes[4] = {1};
+    must(syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, attributes, sizeof attributes), "mount_setattr");
+    must(syscall(SYS_execveat, tree, "", argv, environ, AT_EMPTY_PATH), "execveat");
+}
+
 static void init(int step, const char *root, char **groups, int *tasks) {
     const unsigned long plain = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     must(prctl(PR_SET_PDEATHSIG, SIGKILL), "prctl");
@@ -242,14 +339,20 @@ static void init(int step, const char *root, char **groups, int *tasks) {
     must(sethostname("floor", 5), "sethostname");
     must(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "/");
     if (step >= PIVOT_ROOT) must(mount(root, root, NULL, MS_BIND | MS_REC, NULL), root);
-    if (step == SECURITY) {
+    if (step >= SECURITY) {
         int inside = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
         must(inside, root);
         mount_all(root, inside, groups);
+        if (step == LIFECYCLE) {
+            tell(inits);
+            hear(inits);
+        }
         confine_paths(inside);
         pivot_into(root);
         must(mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), "/");
+        if (step == LIFECYCLE) wait_for_start();
         seal();
+        if (step == LIFECYCLE) must(write(fifo, "executes\n", 9), "fifo");
         return;
     }
     mount_at(root, "proc", "proc", plain, NULL);
@@ -269,6 +372,10 @@ int main(int argc, char **argv) {
     int step = atoi(argv[1]), count = step < CGROUPS ? 0 : argc - 4, birthplace = -1;
     char *groups[32] = {0};
     int tasks[32];
+    if (step == LIFECYCLE) {
+        from_clone(argv);
+        claim();
+    }
     for (int i = 0; i < count && i < 31; i++) {
         int unified = argv[4 + i][0] == '=';
         if (asprintf(&groups[i], "%s/docker-dive.floor-%d", argv[4 + i] + unified, getpid()) < 0) return 99;
@@ -277,18 +384,22 @@ int main(int argc, char **argv) {
         if (unified) must(birthplace = open(groups[i], O_DIRECTORY | O_CLOEXEC), groups[i]);
         else must(tasks[i] = open(below(groups[i], "tasks"), O_WRONLY | O_CLOEXEC), path);
     }
+    if (step == LIFECYCLE) prepare();
     struct clone_args args = {.exit_signal = SIGCHLD};
     if (step >= NAMESPACES) args.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
     if (birthplace >= 0) args.flags |= CLONE_INTO_CGROUP, args.cgroup = birthplace;
     long child = step < NAMESPACES ? fork() : syscall(SYS_clone3, &args, sizeof args);
     must(child, "clone");
     if (child == 0) {
+        if (step == LIFECYCLE) must(close(ours), "the parent's end");
         init(step, argv[2], groups, tasks);
         execv(argv[3], (char *[]){argv[3], NULL});
         must(-1, "execv");
     }
     int status;
+    if (step == LIFECYCLE) create_and_start();
     must(waitpid(child, &status, 0), "waitpid");
     for (int i = 0; groups[i]; i++) must(rmdir(groups[i]), groups[i]);
+    if (step == LIFECYCLE) delete();
     return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }

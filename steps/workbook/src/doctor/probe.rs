@@ -98,6 +98,7 @@ pub(super) fn all() -> Tried {
         in_root(lesson::pivoted),
         in_root(lesson::configured),
         in_root(lesson::confined),
+        in_root(lesson::lived),
     ];
     let lessons = (0..).zip(lessons).map(|(what, outcome)| Trial { what, failed: outcome.err() }).collect();
     drop(root);
