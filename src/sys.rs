@@ -15,6 +15,7 @@
 //! - [`capability`]: the sets of capabilities, by name
 //! - [`devices`]: which devices a control group may use
 //! - [`seccomp`]: which system calls are permitted, as a program that the kernel runs at each
+//! - [`priority`]: when a process gets the processor and the disk
 //! - [`packet`]: messages and descriptors between two processes
 //! - [`executable`]: the own program, in a form that nobody can write
 //! - [`terminal`]: a pair of ends, of which a container has one
@@ -43,6 +44,7 @@ pub mod namespace;
 pub mod packet;
 pub mod path;
 pub mod pivot;
+pub mod priority;
 pub mod seccomp;
 pub mod signal;
 pub mod task;

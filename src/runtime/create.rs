@@ -201,7 +201,8 @@ fn plan<'a>(
         .filter(|_| own_users)
         .map(|linux| Maps::new(&linux.uid_mappings, &linux.gid_mappings));
     let may_choose = maps.as_ref().is_none_or(Maps::allow_groups);
-    let (mut process, warnings) = process::Plan::of(process, request.preserve_fds, may_choose)?;
+    let (mut process, warnings) =
+        process::Plan::of(process, spec.linux.as_ref(), request.preserve_fds, may_choose)?;
     say(warn, &warnings);
     say(warn, &process.filter_by(spec)?);
     // Root of a new user namespace has all capabilities in it.

@@ -121,7 +121,8 @@ fn plan<'a>(
     warn: Warn<'_>,
 ) -> Result<Plan<'a>> {
     let groups = super::ids::can_choose_groups(container.record.init.as_ref().map(|init| init.pid))?;
-    let (mut process, mut warnings) = process::Plan::of(&request.process, request.preserve_fds, groups)?;
+    let (mut process, mut warnings) =
+        process::Plan::of(&request.process, spec.linux.as_ref(), request.preserve_fds, groups)?;
     warnings.extend(process.filter_by(spec)?);
     if !has_own(spec, Namespace::User) {
         warnings.extend(process.within(Sets::of_self()?.permitted));

@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{Gid, Uid, getpid, setgroups, setresgid, setresuid, setsid};
 
 use super::cgroup::{Entrances, Place};
 use super::ids::Maps;
@@ -24,7 +24,7 @@ use super::{console, device, hook, process, sysctl};
 use crate::error::{Doing, Error, Result};
 use crate::oci::Spec;
 use crate::oci::linux::Linux;
-use crate::oci::state::State;
+use crate::oci::state::{State, Status};
 use crate::sys::keyring;
 use crate::sys::mount::{Attributes, Change, Extent, Propagation, Tree};
 use crate::sys::namespace::Kind as Namespace;
@@ -100,6 +100,8 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     furnish(plan, namespaces, linux, &root)?;
 
     parent.ask(Step::RunHooks)?;
+    // What the hooks of its own namespaces are told is its number there.
+    plan.state.pid = Some(getpid().as_raw());
     if let Some(hooks) = &plan.spec.hooks {
         hook::run("createContainer", &hooks.create_container, &plan.state, Path::new("/"))?;
     }
@@ -107,12 +109,21 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     if plan.spec.root.as_ref().is_some_and(|root| root.readonly) {
         tree.change(&Change { set: Attributes::RDONLY, ..Change::default() }, Extent::One)?;
     }
+    let shared = match linux.rootfs_propagation.as_deref() {
+        Some("shared") => Some(Extent::One),
+        Some("rshared") => Some(Extent::All),
+        _ => None,
+    };
+    if let Some(extent) = shared {
+        tree.change(&Change { propagation: Some(Propagation::Shared), ..Change::default() }, extent)?;
+    }
     drop((tree, root));
 
     plan.process.become_it()?;
     // The parent may end as soon as it has answered. If it dies before, there is an end to be read in place of an answer.
     set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     parent.ask(Step::Ready)?;
+    plan.state.status = Status::Created;
     wait_and_execute(plan)
 }
 
@@ -150,7 +161,9 @@ fn enter_tree(plan: &mut Plan<'_>, linux: &Linux) -> Result<Tree> {
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let old = open(slash, directory, Mode::empty()).doing("open(2) O_PATH|O_DIRECTORY", slash)?;
     let (propagation, extent) = match linux.rootfs_propagation.as_deref() {
-        Some("private") => (Propagation::Private, Extent::One),
+        // Shared: what is mounted on the host stays in step with it, so that its mounts can be the container's as well.
+        // Only the old root itself cannot, for the new one is going to hang on it.
+        Some("private" | "shared" | "rshared") => (Propagation::Private, Extent::One),
         Some("rprivate") => (Propagation::Private, Extent::All),
         Some("unbindable") => (Propagation::Unbindable, Extent::One),
         Some("runbindable") => (Propagation::Unbindable, Extent::All),

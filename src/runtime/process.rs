@@ -16,6 +16,7 @@ use nix::unistd::{
 use super::seccomp::Filter;
 use crate::error::{Doing, Error, Kind, Result};
 use crate::oci::Spec;
+use crate::oci::linux::Linux;
 use crate::oci::process::{Process, Rlimit};
 use crate::sys::capability::Set;
 use crate::sys::path::Root;
@@ -23,9 +24,11 @@ use crate::sys::{descriptor, signal};
 
 mod grants;
 mod program;
+mod schedule;
 mod user;
 
 use grants::Grants;
+use schedule::Conduct;
 
 /// A process that is going to be the container's, made ready as far as can be without it.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ pub(super) struct Plan {
     groups: Option<Vec<Gid>>,
     umask: Option<Mode>,
     rlimits: Vec<(Resource, Rlimit)>,
+    conduct: Conduct,
     grants: Grants,
     no_new_privileges: bool,
     filter: Option<Filter>,
@@ -56,6 +60,7 @@ impl Plan {
     /// Errors: [`Kind::Invalid`] for groups where none can be chosen.
     pub(super) fn of(
         process: &Process,
+        linux: Option<&Linux>,
         preserve: u32,
         may_choose_groups: bool,
     ) -> Result<(Self, Vec<String>)> {
@@ -86,6 +91,7 @@ impl Plan {
                 .iter()
                 .map(|limit| Ok((resource(limit)?, limit.clone())))
                 .collect::<Result<_>>()?,
+            conduct: Conduct::of(process, linux)?,
             grants,
             no_new_privileges: process.no_new_privileges,
             filter: None,
@@ -119,6 +125,7 @@ impl Plan {
             setrlimit(*resource, limit.soft, limit.hard)
                 .doing(format_args!("setrlimit(2) {}", limit.kind), "")?;
         }
+        self.conduct.apply()?;
         self.own_stdio()?;
         if !self.has_home {
             self.env.push(c_string(&format!("HOME={}", user::home(self.uid.as_raw())?))?);

@@ -23,7 +23,6 @@ pub(super) fn refuse(spec: &Spec) -> Result<()> {
         ("linux.mountLabel", is_set(linux.mount_label.as_ref())),
         ("linux.intelRdt", linux.intel_rdt.is_some()),
         ("linux.memoryPolicy", linux.memory_policy.is_some()),
-        ("linux.personality", linux.personality.is_some()),
     ];
     first(fields)?;
     namespaces(linux)
@@ -34,8 +33,6 @@ pub(super) fn refuse_process(path: &str, process: &Process) -> Result<()> {
     let fields = [
         ("apparmorProfile", is_set(process.apparmor_profile.as_ref())),
         ("selinuxLabel", is_set(process.selinux_label.as_ref())),
-        ("scheduler", process.scheduler.is_some()),
-        ("ioPriority", process.io_priority.is_some()),
         ("execCPUAffinity", process.exec_cpu_affinity.is_some()),
     ];
     match fields.iter().find(|(_, is_set)| *is_set) {
@@ -82,7 +79,6 @@ mod tests {
         let mount = r#""namespaces": [{"type": "mount"}]"#;
         let table = [
             (r#""process": {"cwd": "/", "args": ["a"], "apparmorProfile": "b"}"#.to_owned(), "process.apparmorProfile"),
-            (r#""process": {"cwd": "/", "args": ["a"], "scheduler": {"policy": "SCHED_IDLE"}}"#.to_owned(), "process.scheduler"),
             (
                 r#""mounts": [{"destination": "/a", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]"#.to_owned(),
                 "mounts[0].uidMappings",

@@ -87,7 +87,7 @@ pub(crate) fn cases() -> Vec<Case> {
 }
 
 /// Prints a line for each step (its number, its status, what it said), then the doctor's status and report.
-const SCRIPT: &str = "for step in 00 01 02 03 04 05; do
+const SCRIPT: &str = "for step in 00 01 02 03 04 05 06 07; do
     said=$(\"$1/step-$step\" 2>&1 >/dev/null); echo \"$step $? \"$said
 done
 report=$(\"$1/dive\" doctor --json); echo \"doctor $?\"; echo \"$report\"";
@@ -182,7 +182,7 @@ fn switched_off(lab: &Lab) -> Outcome {
     let seen = Seen::of(lab.run("unshare", &words)?)?;
     assert_eq!(setting(), before, "the setting of this machine");
     assert_eq!(seen.line("00")?.verdict, Verdict::Runs);
-    for lesson in ["01", "02", "04", "05"] {
+    for lesson in ["01", "02", "04", "05", "06", "07"] {
         assert_eq!(seen.line(lesson)?.verdict, Verdict::Forbidden, "{lesson}");
         assert!(
             seen.why(lesson)?.contains("user.max_user_namespaces is 0"),
@@ -288,7 +288,8 @@ fn copied(lab: &Lab) -> Result<PathBuf, String> {
         return Ok(dir);
     }
     let copy = |name: &str| fs::copy(lab.bin(name), dir.join(name)).map(drop);
-    let names = ["step-00", "step-01", "step-02", "step-03", "step-04", "step-05", "dive"];
+    let names =
+        ["step-00", "step-01", "step-02", "step-03", "step-04", "step-05", "step-06", "step-07", "dive"];
     fs::create_dir(&dir)
         .and_then(|()| fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)))
         .and_then(|()| names.iter().try_for_each(|name| copy(name)))
@@ -353,8 +354,10 @@ fn each_alone(lab: &Lab, exec: &str) -> Result<Seen, String> {
         let ran = run(&format!("step-{step}"), &[])?;
         Ok(format!("{step} {} {}\n", ran.status, ran.stderr.replace('\n', " ")))
     };
-    let steps =
-        ["00", "01", "02", "03", "04", "05"].into_iter().map(step).collect::<Result<String, String>>()?;
+    let steps = ["00", "01", "02", "03", "04", "05", "06", "07"]
+        .into_iter()
+        .map(step)
+        .collect::<Result<String, String>>()?;
     let doctor = run("dive", &["doctor", "--json"])?;
     let stdout = format!("{steps}doctor {}\n{}", doctor.status, doctor.stdout);
     Seen::of(Ran { status: 0, stdout, stderr: doctor.stderr })

@@ -12,18 +12,23 @@ mod chroot;
 mod config;
 mod confinement;
 mod filters;
+mod hooks;
 mod killed;
+mod lifecycle;
 mod namespaces;
 mod oci_config;
 mod pivot_root;
 mod plans;
 mod readme;
+mod runc;
 mod security;
 mod shape;
 pub(crate) mod snapshots;
 mod spawn;
 mod step;
+mod terminal;
 mod threats;
+mod undone;
 
 pub(crate) use snapshots::snapshot;
 pub(crate) use step::{Options, Step};
@@ -76,6 +81,10 @@ fn behaviours() -> Vec<Behaviour> {
         pivot_root::behaviours(),
         oci_config::behaviours(),
         security::behaviours(),
+        lifecycle::behaviours(),
+        hooks::behaviours(),
+        undone::behaviours(),
+        terminal::behaviours(),
     ];
     lessons.into_iter().flatten().collect()
 }
@@ -91,6 +100,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(killed::cases());
     cases.extend(plans::cases());
     cases.extend(readme::cases());
+    cases.extend(runc::cases());
     cases.extend(shape::cases());
     cases.extend(snapshots::cases());
     cases.extend(threats::cases());

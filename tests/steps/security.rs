@@ -3,8 +3,10 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use guest::capability;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use serde_json::{Value, json};
 
 use super::oci_config::{in_bundle, run_bundle, text_in_bundle};
@@ -101,7 +103,7 @@ fn of_calls() -> Vec<Behaviour> {
         since(6, "writes nothing but where Landlock lets it, or says that there is none", |lab, step| {
             let script = ": > /dev/shm/new; : > /dev/new";
             let ran = lab.run(&step.name(), &["run", "--writable", "/dev/shm", "sh", "-c", script])?;
-            if step_06::landlock::version().is_none() {
+            if step_06::landlock::version().is_err() {
                 return ran.ended_with(0)?.says(&["not applied: Landlock"]).map(drop);
             }
             assert!(ran.status != 0 && ran.stderr.contains("/dev/new: Permission denied"), "{ran:?}");
@@ -159,6 +161,7 @@ fn of_paths() -> Vec<Behaviour> {
             assert_eq!(made, 0, "something was made there");
             ran.ended_with(125)?.says(&["a symbolic link"]).map(drop)
         }),
+        since(6, "mounts inside while somebody swaps the place for a link that leads out", swapped),
         since(6, "refuses a /proc that is elsewhere", |lab, step| {
             let ran = ran_with(lab, step, &["true"], |root, _| {
                 fs::remove_dir(root.join("proc"))?;
@@ -236,6 +239,41 @@ fn mounted_at_link(lab: &Lab, step: Step, to: &str) -> Result<Ran, String> {
         }
         Ok(())
     })
+}
+
+/// What was a directory when it was looked at may be a link when it is used. Two dozen starts meet both.
+fn swapped(lab: &Lab, step: Step) -> Outcome {
+    let (dir, outside) = (lab.dir().join("bundle"), lab.dir().join("outside"));
+    let io = |error: std::io::Error| error.to_string();
+    fs::create_dir(&outside).map_err(io)?;
+    let mut config = new_bundle(lab, step, &dir)?;
+    let (place, link) = (dir.join("rootfs/place"), dir.join("rootfs/link"));
+    fs::create_dir(&place).and_then(|()| symlink(&outside, &link)).map_err(io)?;
+    if let Some(mounts) = config["mounts"].as_array_mut() {
+        mounts.push(json!({ "destination": "/place/made", "type": "tmpfs", "source": "made" }));
+    }
+    write_config(&dir, &config)?;
+
+    let (ended, swaps) = (AtomicBool::new(false), AtomicU32::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(Ordering::Relaxed) {
+                let exchange = RenameFlags::RENAME_EXCHANGE;
+                let swapped = renameat2(AT_FDCWD, &place, AT_FDCWD, &link, exchange);
+                swaps.fetch_add(u32::from(swapped.is_ok()), Ordering::Relaxed);
+            }
+        });
+        let ran = (0..24).try_for_each(|_| {
+            let ran = run_bundle(lab, step, &dir.display().to_string(), &["true"])?;
+            if [0, 125].contains(&ran.status) { Ok(()) } else { Err(format!("{ran:?}")) }
+        });
+        ended.store(true, Ordering::Relaxed);
+        ran
+    })?;
+    let made = fs::read_dir(&outside).map_err(io)?.count();
+    assert!(swaps.into_inner() > 100, "hardly anything was swapped: nothing was tried");
+    assert_eq!(made, 0, "something was made outside");
+    Ok(())
 }
 
 fn as_runc(lab: &Lab, step: Step) -> Outcome {

@@ -56,7 +56,7 @@ impl Sets {
     /// Without what the kernel would not give: what the caller has not got, and ambient ones that are not permitted and
     /// inheritable. It is told, and no error: it means less power and not more (config.md, "Linux Process").
     pub fn granted(self) -> Result<Self> {
-        let mine = of_self()?.permitted;
+        let mine = three_of_self()?.permitted;
         let granted = Self {
             bounding: self.bounding & mine,
             effective: self.effective & mine,
@@ -79,11 +79,14 @@ impl Sets {
     /// Drops from the bounding set what is not in ours. It comes first: it needs CAP_SETPCAP, which the sets that
     /// follow may not have.
     pub fn bound(self) -> Result<()> {
-        for number in (0..NAMES.len()).filter(|number| self.bounding >> number & 1 == 0) {
-            match prctl(libc::PR_CAPBSET_DROP, number as u64, 0) {
-                // A capability that this kernel does not know yet.
-                Ok(_) | Err(Errno::EINVAL) => {}
-                Err(errno) => return Err(errno).doing("prctl(2) PR_CAPBSET_DROP", NAMES[number]),
+        for number in (0..64).filter(|number| self.bounding >> number & 1 == 0) {
+            match prctl(libc::PR_CAPBSET_DROP, number, 0) {
+                Ok(_) => {}
+                // The kernel does not know so many.
+                Err(Errno::EINVAL) => break,
+                Err(errno) => {
+                    return Err(errno).doing("prctl(2) PR_CAPBSET_DROP", &names(1 << number).join(" "));
+                }
             }
         }
         Ok(())
@@ -119,21 +122,32 @@ impl Sets {
 // ANCHOR: of_self
 /// The caller's own sets, by the calls that set them.
 pub fn of_self() -> Result<Sets> {
+    // The kernel answers EINVAL past the last that it knows.
+    let set = |ask: &dyn Fn(u64) -> nix::Result<i32>| {
+        let answers = (0..64).map_while(|number| ask(number).ok());
+        answers.enumerate().fold(0, |set, (number, held)| if held == 1 { set | 1 << number } else { set })
+    };
+    let ambient = |number| prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET as u64, number);
+    Ok(Sets {
+        bounding: set(&|number| prctl(libc::PR_CAPBSET_READ, number, 0)),
+        ambient: set(&ambient),
+        ..three_of_self()?
+    })
+}
+
+/// Those that one call answers.
+fn three_of_self() -> Result<Sets> {
     let (header, mut data) = (Header::of_self(), [Half::default(); 2]);
     // SAFETY: version 3 of the call writes two halves, and there are two.
     #[allow(unsafe_code)]
     let got = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
     Errno::result(got).doing("capget(2)", "")?;
     let whole = |half: fn(&Half) -> u32| u64::from(half(&data[0])) | u64::from(half(&data[1])) << 32;
-    let held = |ask: &dyn Fn(u64) -> nix::Result<i32>| {
-        (0..64).filter(|number| ask(*number) == Ok(1)).fold(0, |set, number| set | 1 << number)
-    };
     Ok(Sets {
-        bounding: held(&|number| prctl(libc::PR_CAPBSET_READ, number, 0)),
         effective: whole(|half| half.effective),
         permitted: whole(|half| half.permitted),
         inheritable: whole(|half| half.inheritable),
-        ambient: held(&|number| prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_IS_SET as u64, number)),
+        ..Sets::default()
     })
 }
 // ANCHOR_END: of_self

@@ -26,7 +26,10 @@ pub(crate) fn show(bundle: Option<&Path>) -> Result<u8> {
         Some(read) => {
             (read, "as the kernel holds it, read back by ptrace(2) from a process that is under it")
         }
-        None => (assembled, "as it was loaded: to read it back takes CAP_SYS_ADMIN"),
+        None => (
+            assembled,
+            "as it was loaded: to read it back takes CAP_SYS_ADMIN, and a kernel with CONFIG_CHECKPOINT_RESTORE",
+        ),
     };
     term::title(format_args!("a filter of {} instructions", program.len()));
     term::line(from);

@@ -36,12 +36,12 @@ struct Beneath {
     place: i32,
 }
 
-/// The version of Landlock that this kernel has: `None` if it is not built in, or not switched on.
-pub fn version() -> Option<i64> {
+/// The version of Landlock that this kernel has. ENOSYS if it is not built in, EOPNOTSUPP if it is not switched on.
+pub fn version() -> Result<i64> {
     // SAFETY: a null pointer of length zero with this flag asks for the version.
     #[allow(unsafe_code)]
     let answer = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0, 0, 1) };
-    (answer > 0).then_some(answer)
+    Errno::result(answer).doing("landlock_create_ruleset(2)", "")
 }
 
 // ANCHOR: restrict
@@ -49,7 +49,7 @@ pub fn version() -> Option<i64> {
 ///
 /// Needs no_new_privs or CAP_SYS_ADMIN, as a filter does.
 pub fn write_only_below(places: &[PathBuf]) -> Result<()> {
-    let Some(version) = version() else {
+    let Ok(version) = version() else {
         term::warn("not applied: Landlock (this kernel has none, or it is not switched on)");
         return Ok(());
     };

@@ -1,15 +1,27 @@
 //! Lesson 06: root with less than root's power.
+//!
+//! Until here whoever is uid 0 in the container is uid 0 for the kernel, with every capability, every system call and
+//! half of the machine's settings below /proc. Namespaces decide what is *seen*; this lesson is about what may be *done*,
+//! and there are many answers, for each was added to a kernel that had the others already:
+//!
+//! - who may: [`capabilities`], the parts that root's power was cut into, and no_new_privs, after which no program gives
+//!   any of them back
+//! - what may be called: a [`policy`], assembled into [`bpf`] by hand, loaded by [`seccomp`], read by [`disassemble`]
+//! - which files: [`paths`] that are masked or read-only, [`landlock`], and the host's own [`labels`]
+//! - what else leads out: [`descriptors`] that were left open, and links in a root that is not trusted: [`resolve`]
+//!   finds a place inside, and [`attach`] mounts there, without a path that somebody could change in between
+//!
+//! Every one only takes away, and none can be undone. So the whole lesson is an order: what takes privilege comes before
+//! the privilege goes.
 
 use std::path::{Path, PathBuf};
 
-use kit::{Doing, Result};
-use serde_json::Value;
-use step_05::field::{Field, Read};
+use kit::Result;
 use step_05::process::Process;
-use step_05::{Bundle, Unapplied, strict};
 
 pub mod attach;
 pub mod bpf;
+mod bundle;
 pub mod capabilities;
 pub mod descriptors;
 pub mod disassemble;
@@ -23,11 +35,13 @@ pub mod resolve;
 pub mod seccomp;
 pub mod spec;
 
+pub use bundle::{confinement, from_document, load};
 use capabilities::Sets;
 pub use mount_all::mount_all;
 use policy::Policy;
 use resolve::Root;
 
+// ANCHOR: confinement
 /// What a configuration takes away.
 #[derive(Debug, Clone)]
 pub struct Confinement {
@@ -48,71 +62,10 @@ pub struct Confinement {
     /// The only places that may be written to, by Landlock. The specification has no field for it.
     pub writable: Option<Vec<PathBuf>>,
 }
-
-/// Reads a bundle: what lesson 05 applies of it, and what this one does.
-pub fn load(dir: &Path) -> Result<(Bundle, Confinement)> {
-    let dir = dir.canonicalize().doing("find the bundle", dir)?;
-    let path = dir.join("config.json");
-    // Once, and not once by each lesson: between two readings the file could become another.
-    let document = strict::read(&path).map_err(|error| match error.errno() {
-        Some(nix::errno::Errno::ENOENT) => {
-            error.advise("a bundle holds a config.json: step-06 spec writes one")
-        }
-        _ => error,
-    })?;
-    from_document(&dir, &document)
-}
-
-/// The same, of a configuration that is at hand already.
-pub fn from_document(dir: &Path, document: &Value) -> Result<(Bundle, Confinement)> {
-    let mut bundle = Bundle::from_document(dir, document)?;
-    let read = Read::default();
-    let whole = Field::root(document, &read);
-    let confinement = Confinement::from_field(&whole)?;
-    bundle.unapplied = still_unapplied(&bundle.unapplied, &whole.unread());
-    Ok((bundle, confinement))
-}
-
-/// This lesson's part alone.
-pub fn confinement(document: &Value) -> Result<Confinement> {
-    Confinement::from_field(&Field::root(document, &Read::default()))
-}
-
-/// What neither lesson has read. Each names a field as high up as it has read nothing below; of two that name one
-/// place, the longer path says what is left.
-fn still_unapplied(before: &[Unapplied], unread: &[String]) -> Vec<Unapplied> {
-    let below = |path: &str, above: &str| {
-        path == above || path.strip_prefix(above).is_some_and(|rest| rest.starts_with(['.', '[']))
-    };
-    let left = |field: &Unapplied| -> Vec<Unapplied> {
-        if unread.iter().any(|path| below(&field.path, path)) {
-            return vec![field.clone()];
-        }
-        let parts = unread.iter().filter(|path| below(path, &field.path));
-        parts.map(|path| Unapplied { path: path.clone(), by: "dive-runtime".into() }).collect()
-    };
-    before.iter().flat_map(left).collect()
-}
+// ANCHOR_END: confinement
 
 impl Confinement {
-    fn from_field(whole: &Field<'_>) -> Result<Self> {
-        let (process, linux) = (whole.need("process")?, whole.need("linux")?);
-        let paths = |key: &str| -> Result<Vec<PathBuf>> {
-            let list = linux.get(key)?.map_or(Ok(vec![]), |list| list.list())?;
-            list.iter().map(absolute).collect()
-        };
-        Ok(Self {
-            capabilities: Sets::from_field(process.get("capabilities")?.as_ref())?,
-            no_new_privileges: process.get("noNewPrivileges")?.map_or(Ok(false), |field| field.flag())?,
-            masked: paths("maskedPaths")?,
-            read_only: paths("readonlyPaths")?,
-            seccomp: linux.get("seccomp")?.map(|field| Policy::from_field(&field)).transpose()?,
-            apparmor: text(process.get("apparmorProfile")?)?,
-            selinux: text(process.get("selinuxLabel")?)?,
-            writable: None,
-        })
-    }
-
+    // ANCHOR: confine_paths
     /// What is done while the host's tree is there, once all is mounted and before the pivot: the host's /dev/null
     /// covers, and the host's /proc takes the labels.
     pub fn confine_paths(&self, root: &Path) -> Result<()> {
@@ -122,6 +75,7 @@ impl Confinement {
         self.apparmor.iter().try_for_each(|profile| labels::set_apparmor(profile))?;
         self.selinux.iter().try_for_each(|label| labels::set_selinux(label))
     }
+    // ANCHOR_END: confine_paths
 
     // ANCHOR: drop_privileges
     /// Becomes the user, and gives up every capability that was not asked for, in init and after the pivot.
@@ -157,21 +111,9 @@ impl Confinement {
     }
     // ANCHOR_END: seal
 
+    /// Landlock, and then the filter, which might forbid Landlock's calls.
     fn restrict(&self) -> Result<()> {
         self.writable.iter().try_for_each(|places| landlock::write_only_below(places))?;
         self.seccomp.iter().try_for_each(|policy| seccomp::load(&bpf::assemble(policy)))
-    }
-}
-
-fn text(field: Option<Field<'_>>) -> Result<Option<String>> {
-    field.map(|field| field.text()).transpose().map(|text| text.filter(|text| !text.is_empty()))
-}
-
-fn absolute(field: &Field<'_>) -> Result<PathBuf> {
-    let text = field.text()?;
-    if text.starts_with('/') {
-        Ok(text.into())
-    } else {
-        Err(field.refuse(format!("must be absolute, and is {text:?}")))
     }
 }

@@ -1,11 +1,10 @@
 //! Step 06: the container of step 05, confined.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -21,6 +20,9 @@ use step_06::{Confinement, mount_all, spec};
 mod demonstration;
 mod filter;
 mod matrix;
+mod options;
+
+use options::Run;
 
 /// Lesson 06: root with less than root's power.
 ///
@@ -57,26 +59,6 @@ enum Verb {
     Rootfs(cli::AssembleRootfs),
 }
 
-#[derive(Args)]
-#[group(skip)]
-struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    strict: bool,
-    /// By Landlock, nothing may be written but below this place; may be given again
-    #[arg(long, value_name = "PATH")]
-    writable: Vec<PathBuf>,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    rootfs: Option<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
-}
-
 fn main() -> ExitCode {
     kit::start();
     kit::finish(match Cli::parse().verb {
@@ -100,13 +82,12 @@ fn run_bundle(run: &Run) -> Result<u8> {
         term::note(format_args!("not applied: {} ({})", field.path, field.by));
     }
     confinement.writable = (!run.writable.is_empty()).then(|| run.writable.clone());
-    let program = if run.command.is_empty() {
-        Program::new(&bundle.config.process.args)
-    } else {
-        Program::new(&run.command)
+    let process = &bundle.config.process;
+    let program = match run.command.as_slice() {
+        [] => Program::new(&process.args)?,
+        words => Program::new(words)?,
     };
-    let cgroup = cgroup_for(&bundle)?;
-    let program = program?.env(&bundle.config.process.env)?;
+    let (program, cgroup) = (program.env(&process.env)?, cgroup_for(&bundle)?);
     let outcome = container(&bundle, &confinement, cgroup.as_ref(), &program);
     cgroup.map_or(Ok(()), Cgroup::remove).and(outcome)
 }

@@ -31,7 +31,12 @@ pub fn mount_all(bundle: &Bundle, cgroup: Option<&Cgroup>) -> Result<()> {
         }
     }
     let own = |mount: &Mount| mount.kind == "tmpfs" && mount.destination == Path::new("/dev");
-    if bundle.config.mounts.iter().any(own) { populate(&root) } else { Ok(()) }
+    if bundle.config.mounts.iter().any(own) {
+        return populate(&root);
+    }
+    // Files that are made in a directory of the image's could be made elsewhere, by links that lie in it.
+    term::note("not applied: the devices of /dev (no tmpfs is mounted there)");
+    Ok(())
 }
 
 // ANCHOR: mount_one

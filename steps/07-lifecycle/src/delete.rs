@@ -15,10 +15,19 @@ use crate::fifo::{FIFO, WAITING};
 use crate::hooks::{Hooks, Moment};
 use crate::record::{CONFIG, STATE};
 use crate::store::Claim;
-use crate::{Container, Status, signals};
+use crate::{Container, Status, Store, signals};
 
 /// A killed process needs a moment.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Ends and removes all containers of a state directory whose owner is dead.
+pub fn bury(dir: &Path) -> Result<()> {
+    let store = Store::open(Some(dir))?;
+    store.ids()?.iter().try_for_each(|id| {
+        let container = store.container(id)?;
+        container.undo(&Claim::of(container.dir())?)
+    })
+}
 
 impl Container {
     // ANCHOR: undo

@@ -10,7 +10,7 @@
 
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -23,6 +23,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use step_00::birth;
 
 use crate::process::Held;
 use crate::store;
@@ -97,22 +98,34 @@ impl Wait {
 }
 
 impl Line {
-    /// Goes on to the end of init: execve(2), or an error that goes to who has started us.
+    // ANCHOR: until_exec
+    /// Goes on to the end of init: execve(2), or an error that is told to who has started us.
     pub fn until_exec(mut self, body: impl FnOnce(&mut Self) -> Result<Infallible>) -> Result<Infallible> {
         let Err(error) = body(&mut self);
-        // `create` has gone, and with it the pipe by which lesson 00 tells errors; writing to it would end us by a
-        // signal, and not with the status of the error.
-        // SAFETY: to ignore a signal runs no code of ours.
-        #[allow(unsafe_code)]
-        let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
-        let json = serde_json::to_vec(&error).unwrap_or_default();
-        self.fifo.write_all(&json).doing("write to", FIFO)?;
-        Err(error)
+        self.say(&serde_json::to_vec(&error).unwrap_or_default())?;
+        // `create` has ended, and with it the pipe by which lesson 00 tells errors: here is the end.
+        birth::end(error.status())
     }
+    // ANCHOR_END: until_exec
 
     /// Says that execve(2) comes next.
     pub fn executes(&mut self) -> Result<()> {
-        self.fifo.write_all(EXECUTES.as_bytes()).doing("write to", FIFO)
+        self.say(EXECUTES.as_bytes())
+    }
+
+    /// If `start` was killed meanwhile, nobody hears it. That is no reason not to go on: it was started.
+    fn say(&mut self, words: &[u8]) -> Result<()> {
+        // SAFETY: neither disposition runs code of ours.
+        #[allow(unsafe_code)]
+        let dispose = |how| unsafe { signal(Signal::SIGPIPE, how) }.doing("signal(2)", "SIGPIPE");
+        dispose(SigHandler::SigIgn)?;
+        let said = match self.fifo.write_all(words) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            said => said.doing("write to", FIFO),
+        };
+        // execve(2) keeps what is ignored, and the program expects the usual.
+        dispose(SigHandler::SigDfl)?;
+        said
     }
 }
 
@@ -138,7 +151,7 @@ pub fn let_go(dir: &Path, init: &Held) -> Result<()> {
         };
         let [line, ended] = fds.map(|fd| fd.any().unwrap_or(false));
         let closed = match fifo.read_to_end(&mut said) {
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => false,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => false,
             // Before init has opened its end, the end is read as well.
             outcome => outcome.map(|_| line).doing("read", FIFO)?,
         };

@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 pub mod cgroup;
 pub mod clone_binary;
 pub mod console;
-mod delete;
+pub mod delete;
 pub mod fifo;
 pub mod holder;
 pub mod hooks;
@@ -45,6 +45,7 @@ pub mod signals;
 pub mod spec;
 pub mod store;
 pub mod terminal;
+pub mod typing;
 
 pub use plan::Plan;
 pub use record::Record;

@@ -2,114 +2,27 @@
 
 use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Parser;
 use kit::scratch::Scratch;
-use kit::{Doing, Error, Result, Rootfs, cli, rootfs, term};
+use kit::{Doing, Error, Result, Rootfs, rootfs, term};
 use step_00::Program;
-use step_07::{Plan, Store, clone_binary, signals, spec, terminal};
+use step_07::{Plan, Store, clone_binary, delete, spec, terminal};
 
 mod commands;
 mod create;
+mod demonstration;
 mod exec;
+mod heard;
+mod init;
+mod options;
 mod screen;
+mod stage;
 
-use create::{Milestone, Order};
-
-/// Lesson 07: create, start, state, kill, delete, exec.
-///
-/// Without arguments: a demonstration, which takes a container through its life and looks at it in between.
-#[derive(Parser)]
-#[command(name = "step-07", after_help = cli::EXIT_STATUS)]
-struct Cli {
-    /// Where containers are written down; else /run/docker-dive, or $XDG_RUNTIME_DIR/docker-dive
-    #[arg(long, global = true, value_name = "DIR")]
-    root: Option<PathBuf>,
-    #[command(subcommand)]
-    verb: Option<Verb>,
-}
-
-#[derive(Subcommand)]
-enum Verb {
-    /// Make a container, all of it but the program
-    Create(Create),
-    /// Let the program begin
-    Start { id: String },
-    /// Tell the state, as JSON
-    State { id: String },
-    /// Send a signal to the first process
-    Kill {
-        id: String,
-        /// TERM, SIGTERM, 15
-        #[arg(default_value = "TERM", value_parser = signals::parse)]
-        signal: i32,
-    },
-    /// Run one more program in a container that runs, and exit as it does
-    Exec {
-        /// With a terminal of its own
-        #[arg(long, short)]
-        tty: bool,
-        id: String,
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        command: Vec<OsString>,
-    },
-    /// Sit at the terminal that a container sends to this socket; ctrl-p ctrl-q leaves, and comes back by the same words
-    Console { socket: PathBuf },
-    /// Remove what is left of a container that has ended
-    Delete {
-        /// End it first, whatever state it is in, and whatever became of its creator
-        #[arg(long, short)]
-        force: bool,
-        id: String,
-    },
-    /// Make, start and delete a container, and exit as its program does
-    Run(Run),
-    /// Write a config.json to begin with, as `runc spec` does
-    Spec {
-        /// For who is not root: with a user namespace
-        #[arg(long)]
-        rootless: bool,
-        /// The bundle
-        #[arg(long, default_value = ".", value_name = "DIR")]
-        bundle: PathBuf,
-    },
-    /// Assemble the root of the demonstration into a directory of yours
-    Rootfs(cli::AssembleRootfs),
-}
-
-#[derive(Args)]
-struct Create {
-    /// Its name from now on
-    id: String,
-    /// A directory with a config.json and the root that it names
-    #[arg(long, short, default_value = ".", value_name = "DIR")]
-    bundle: PathBuf,
-    /// Who takes the master of its terminal, if process.terminal asks for one
-    #[arg(long, value_name = "SOCKET")]
-    console_socket: Option<PathBuf>,
-    /// End this command there as `kill -9` would, to see what it leaves
-    #[arg(long, value_enum, value_name = "MILESTONE")]
-    killed_at: Option<Milestone>,
-}
-
-#[derive(Args)]
-#[group(skip)]
-struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    strict: bool,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    rootfs: Option<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
-}
+use create::Order;
+use options::{Cli, Create, Run, Verb};
 
 fn main() -> ExitCode {
     kit::start();
@@ -126,7 +39,7 @@ impl Cli {
         let store = || Store::open(self.root.as_deref());
         let container = |id: &str| store()?.container(id);
         let done = match &self.verb {
-            None => return Ok(0),
+            None => return demonstration::demonstrate(),
             Some(Verb::Run(run)) => return run_bundle(run),
             Some(Verb::Exec { tty, id, command }) => return exec::exec_in(&container(id)?, command, *tty),
             Some(Verb::Create(create)) => create_bundle(&store()?, create),
@@ -164,6 +77,8 @@ fn create_bundle(store: &Store, create: &Create) -> Result<()> {
 }
 
 fn run_bundle(run: &Run) -> Result<u8> {
+    // First of all: with it goes what killed runs have left.
+    let scratch = Scratch::new_after(&delete::bury)?;
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let plan = match (&run.bundle, &made) {
         (Some(dir), _) => Plan::load(dir)?,
@@ -175,7 +90,6 @@ fn run_bundle(run: &Run) -> Result<u8> {
     let words = process.args.iter().map(OsString::from).collect();
     let command = if run.command.is_empty() { &words } else { &run.command };
     let program = Program::new(command)?.env(&process.env)?;
-    let scratch = Scratch::new()?;
     let store = Store::open(Some(&scratch.path().join("state")))?;
     if plan.terminal && !terminal::is_ours() {
         term::note("not applied: process.terminal (standard input is no terminal)");

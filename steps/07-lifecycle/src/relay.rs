@@ -13,10 +13,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use step_00::supervise::FORWARDED;
 
 use crate::process::Held;
+use crate::typing::Typing;
 use crate::{signals, terminal};
-
-/// The keys that leave a container alone with its terminal, as docker has them: ctrl-p ctrl-q.
-pub const DETACH: [u8; 2] = [0x10, 0x11];
 
 /// Why it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +48,7 @@ impl Relay<'_> {
         // A program that does not read must not keep us from showing what it writes.
         fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).doing("fcntl(2) O_NONBLOCK", "the terminal")?;
         self.resize();
-        let mut typing = Typing { keys: self.detachable.then(Keys::default), ended: false, typed: vec![] };
+        let mut typing = Typing::new(self.detachable);
         loop {
             let [output, signal, ended, input] = self.wait(&master, &signals, &typing)?;
             if signal {
@@ -75,8 +73,8 @@ impl Relay<'_> {
     /// Sleeps until there is output, a signal, the program's end, or something typed.
     fn wait(&self, master: &File, signals: &SignalFd, typing: &Typing) -> Result<[bool; 4]> {
         let stdin = io::stdin();
-        let listen = typing.typed.is_empty() && !typing.ended;
-        let writing = if typing.typed.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT };
+        let listen = typing.listens();
+        let writing = if typing.waits() { PollFlags::POLLOUT } else { PollFlags::empty() };
         let program: BorrowedFd<'_> = self.program.map_or(signals.as_fd(), AsFd::as_fd);
         let mut fds = [
             PollFd::new(master.as_fd(), PollFlags::POLLIN | writing),
@@ -146,72 +144,3 @@ fn show(master: &mut File) -> Result<Shown> {
         Err(error) => Err(error).doing("read", "the terminal"),
     }
 }
-
-/// What is typed and has not gone on yet.
-#[derive(Debug)]
-struct Typing {
-    keys: Option<Keys>,
-    ended: bool,
-    typed: Vec<u8>,
-}
-
-impl Typing {
-    /// Reads; whether the person leaves. Past any buffer, which poll(2) would not know of.
-    fn read(&mut self) -> Result<bool> {
-        let mut bytes = [0; 4096];
-        let count = nix::unistd::read(io::stdin(), &mut bytes).doing("read(2)", "standard input")?;
-        self.ended = count == 0;
-        if let Some(keys) = &mut self.keys {
-            return Ok(keys.pass(&bytes[..count], &mut self.typed) || self.ended);
-        }
-        self.typed.extend(&bytes[..count]);
-        Ok(false)
-    }
-
-    /// Writes as much as the terminal takes now.
-    fn pass_on(&mut self, master: &mut File) -> Result<()> {
-        if self.typed.is_empty() {
-            return Ok(());
-        }
-        match master.write(&self.typed) {
-            Ok(count) => drop(self.typed.drain(..count)),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) if error.raw_os_error() == Some(libc::EIO) => self.typed.clear(),
-            Err(error) => return Err(error).doing("write", "the terminal"),
-        }
-        Ok(())
-    }
-}
-
-/// Looks for the keys that detach in what is typed. The first is held back until it is seen what follows.
-#[derive(Debug, Default)]
-pub struct Keys {
-    held: bool,
-}
-
-// ANCHOR: keys
-impl Keys {
-    /// Passes on what is for the container; whether the keys were among it.
-    pub fn pass(&mut self, typed: &[u8], on: &mut Vec<u8>) -> bool {
-        for byte in typed {
-            let held = std::mem::replace(&mut self.held, false);
-            match *byte {
-                second if held && second == DETACH[1] => return true,
-                first if first == DETACH[0] => {
-                    self.held = true;
-                    if held {
-                        on.push(first);
-                    }
-                }
-                other => {
-                    if held {
-                        on.push(DETACH[0]);
-                    }
-                    on.push(other);
-                }
-            }
-        }
-        false
-    }
-}
-// ANCHOR_END: keys

@@ -40,8 +40,11 @@ pub fn of(error: &Error) -> Option<Advice> {
 pub fn on(machine: &Machine, error: &Error) -> Option<Advice> {
     let doing = error.doing();
     let Some(errno) = error.errno() else { return missing(doing, error.subject(), machine) };
-    if errno == Errno::ENOSYS && doing.starts_with("clone3(2)") {
-        return Some(no_clone3(machine));
+    if doing.starts_with("landlock_") && matches!(errno, Errno::ENOSYS | Errno::EOPNOTSUPP) {
+        return Some(no_landlock(errno, machine));
+    }
+    if let Some((call, since)) = newer(doing).filter(|_| errno == Errno::ENOSYS) {
+        return Some(no_call(call, since, machine));
     }
     if machine.platform == Platform::Wsl1 && (doing.contains("(2) CLONE_") || doing.starts_with("mount(2)")) {
         let why = "WSL 1 has no kernel of Linux, and neither namespaces nor control groups";
@@ -56,8 +59,23 @@ pub fn on(machine: &Machine, error: &Error) -> Option<Advice> {
                    be worth something outside";
         return Some(advice(why, remedy::another_user(machine)));
     }
+    // No filter looks at what is written to a file; AppArmor, whose namespaces hold no capability, refuses this as well.
+    if map && errno == Errno::EPERM && machine.apparmor_restricts.as_deref() != Some("1") {
+        let why = "the kernel's rule for maps (user_namespaces(7)): each file is written once, and without privilege a map is one \
+                   line for one id, the writer's own; gid_map wants \"deny\" in setgroups before it";
+        return Some(advice(why, vec![]));
+    }
     if map || doing.contains("CLONE_NEWUSER") {
         return Some(user_namespace(errno, machine));
+    }
+    if errno == Errno::EPERM
+        && doing.starts_with("mount(2)")
+        && doing.contains("MS_REMOUNT")
+        && !machine.in_container()
+    {
+        let why = "a remount sets all flags anew, and those that came with the mount from outside of a user namespace are \
+                   locked: name them too (mount_namespaces(7)); without a namespace of one's own it needs CAP_SYS_ADMIN";
+        return Some(advice(why, vec![]));
     }
     if doing.contains("cgroup") && !doing.starts_with("mount(2)") {
         return cgroup(errno, machine);
@@ -134,13 +152,43 @@ fn limit(doing: &str, errno: Errno, machine: &Machine) -> Option<Advice> {
     }
 }
 
-fn no_clone3(machine: &Machine) -> Advice {
-    if machine.kernel() >= (5, 3) || (machine.kernel() == (0, 0) && machine.seccomp) {
-        let why = "this kernel has clone3(2), but a filter around us answers as if it had not: a filter cannot look \
-                   into what the call is given, so Docker's refuses it whole";
+/// Calls that a kernel may lack, or a filter may hide, and the kernel that was first to have each.
+fn newer(doing: &str) -> Option<(&'static str, (u32, u32))> {
+    let calls = [
+        ("clone3(2)", (5, 3)),
+        ("fsopen(2)", (5, 2)),
+        ("fsconfig(2)", (5, 2)),
+        ("fsmount(2)", (5, 2)),
+        ("open_tree(2)", (5, 2)),
+        ("move_mount(2)", (5, 2)),
+        ("openat2(2)", (5, 6)),
+        ("mount_setattr(2)", (5, 12)),
+        ("close_range(2)", (5, 9)),
+    ];
+    calls.into_iter().find(|(call, _)| doing.starts_with(call))
+}
+
+fn no_call(call: &str, since: (u32, u32), machine: &Machine) -> Advice {
+    if machine.kernel() >= since || (machine.kernel() == (0, 0) && machine.seccomp) {
+        let unseen = if call == "clone3(2)" {
+            ": a filter cannot look into what the call is given, so Docker's refuses it whole"
+        } else {
+            ""
+        };
+        let why = format!("this kernel has {call}, but a filter around us answers as if it had not{unseen}");
         return advice(why, remedy::outer_filter(machine));
     }
-    advice("this kernel has no clone3(2), which came with Linux 5.3", remedy::newer_kernel(machine))
+    let (major, minor) = since;
+    let why = format!("this kernel has no {call}, which came with Linux {major}.{minor}");
+    advice(why, remedy::newer_kernel(machine))
+}
+
+fn no_landlock(errno: Errno, machine: &Machine) -> Advice {
+    let why = "this kernel has Landlock, and it was not switched on when it booted";
+    match errno {
+        Errno::EOPNOTSUPP => advice(why, vec![remedy::security_module("landlock")]),
+        _ => no_call("Landlock", (5, 13), machine),
+    }
 }
 
 fn user_namespace(errno: Errno, machine: &Machine) -> Advice {
@@ -226,6 +274,12 @@ fn denied(doing: &str, machine: &Machine) -> Option<Advice> {
     }
     let privileged = [
         "mount(2)",
+        "fsopen(2)",
+        "fsconfig(2)",
+        "fsmount(2)",
+        "open_tree(2)",
+        "move_mount(2)",
+        "mount_setattr(2)",
         "umount2(2)",
         "chroot(2)",
         "pivot_root(2)",

@@ -22,6 +22,13 @@ pub const PREFIX: &str = "docker-dive.";
 /// only, so that labs side by side do not clean up after each other.
 pub const LAB: &str = "DOCKER_DIVE_LAB";
 
+/// A run's directory of this name holds records of containers that may outlive it. Only who can end them (lesson 07)
+/// may remove it.
+pub const CONTAINERS: &str = "containers";
+
+/// Ends what a dead run's [`CONTAINERS`] tell of.
+pub type Bury<'a> = &'a dyn Fn(&Path) -> Result<()>;
+
 /// How the names of this run, and of those that it may clean up after, begin.
 pub fn prefix() -> String {
     std::env::var(LAB).map_or_else(|_| PREFIX.to_owned(), |lab| format!("{PREFIX}{lab}."))
@@ -42,9 +49,16 @@ impl Scratch {
         Self::within(&base()?)
     }
 
+    /// The same for who can end the containers that a dead run has left.
+    pub fn new_after(bury: Bury<'_>) -> Result<Self> {
+        let base = base()?;
+        sweep_and(&base, &prefix(), Some(bury));
+        Self::within(&base)
+    }
+
     /// Makes it in a directory of the caller's choice, which must be sticky or the user's own.
     pub fn within(base: &Path) -> Result<Self> {
-        sweep(base);
+        sweep_and(base, &prefix(), None);
         for _ in 0..16 {
             let path = base.join(unique());
             fs::create_dir(&path).doing("mkdir(2)", &path)?;
@@ -111,17 +125,28 @@ fn usable(dir: &Path) -> std::result::Result<(), String> {
     nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).map_err(|errno| errno.to_string())
 }
 
-/// Removes what killed runs of this user left in the directory, and says so.
-fn sweep(base: &Path) {
-    let (entries, prefix) = (fs::read_dir(base).into_iter().flatten().flatten(), prefix());
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+/// Removes what killed runs of this user left in the directory under names that begin so, and says it. A run that lives
+/// holds its directory's [`lock`].
+pub fn sweep(base: &Path, prefix: &str) {
+    sweep_and(base, prefix, None);
+}
+
+fn sweep_and(base: &Path, prefix: &str, bury: Option<Bury<'_>>) {
+    let entries = fs::read_dir(base).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
         let ours = entry.metadata().is_ok_and(|dir| dir.is_dir() && dir.uid() == geteuid().as_raw());
         let path = entry.path();
         if !ours {
             continue;
         }
         let Some(_lock) = lock(&path) else { continue };
-        match remove(&path) {
+        let containers = path.join(CONTAINERS);
+        let buried = match bury {
+            _ if !containers.exists() => Ok(()),
+            Some(bury) => bury(&containers),
+            None => continue,
+        };
+        match buried.and_then(|()| remove(&path)) {
             Ok(()) => term::note(format!("removed what a killed run left: {}", path.display())),
             Err(error) => term::warn(&error),
         }
@@ -172,10 +197,32 @@ mod tests {
         fs::create_dir(dead.join("closed")).expect("mkdir");
         fs::set_permissions(dead.join("closed"), fs::Permissions::from_mode(0o0)).expect("chmod");
         let held = lock(&living).expect("the lock");
-        sweep(base.path());
+        sweep(base.path(), PREFIX);
         assert!(living.exists() && strange.exists() && !dead.exists());
         drop(held);
-        sweep(base.path());
+        sweep(base.path(), PREFIX);
         assert!(!living.exists(), "its holder is gone");
+    }
+
+    #[test]
+    fn what_holds_containers_is_removed_by_who_can_end_them_and_by_nobody_else() {
+        let base = tempfile::tempdir().expect("a directory");
+        let dead = base.path().join("docker-dive.dead");
+        fs::create_dir_all(dead.join(CONTAINERS)).expect("mkdir");
+        sweep_and(base.path(), PREFIX, None);
+        assert!(dead.exists());
+        sweep_and(base.path(), PREFIX, Some(&|_| Err(Error::refused("end", "a container", "it will not"))));
+        assert!(dead.exists(), "a container may still be there");
+        let buried = std::cell::RefCell::new(PathBuf::new());
+        sweep_and(
+            base.path(),
+            PREFIX,
+            Some(&|dir: &Path| {
+                buried.replace(dir.to_owned());
+                Ok(())
+            }),
+        );
+        assert_eq!(buried.into_inner(), dead.join(CONTAINERS));
+        assert!(!dead.exists());
     }
 }

@@ -72,7 +72,7 @@ fn rows(lab: &Lab, runs: u32) -> Result<Vec<Row>> {
     succeed(lab.command(crate::sibling("step-04")?).arg("rootfs").arg(&root))?;
     let floor = compile(lab)?;
     let trees = trees()?;
-    (0..=5).map(|step| measure(lab, step, &floor, &root, &trees, runs)).collect()
+    (0..=7).map(|step| measure(lab, step, &floor, &root, &trees, runs)).collect()
 }
 
 /// By turns, so that what else the machine does falls on both.

@@ -213,6 +213,12 @@ pub(super) fn newer_kernel(machine: &Machine) -> Vec<Remedy> {
     vec![remedy(command, cost)]
 }
 
+pub(super) fn security_module(name: &str) -> Remedy {
+    let command =
+        format!("boot Linux with lsm={name}, and after it those that cat /sys/kernel/security/lsm shows");
+    remedy(command, "a reboot; a name that is left out of the list is switched off")
+}
+
 pub(super) fn wsl2() -> Remedy {
     let command = "in Windows: wsl --set-version \"$WSL_DISTRO_NAME\" 2, with the name that wsl -l shows";
     remedy(

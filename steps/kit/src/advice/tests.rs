@@ -46,6 +46,19 @@ fn each_switch_that_forbids_user_namespaces_is_told_by_name() {
 }
 
 #[test]
+fn a_rule_of_the_kernel_s_is_told_and_no_setting_is_blamed() {
+    let filtered = Machine { seccomp: true, ..on_a_host() };
+    for machine in [on_a_host(), filtered] {
+        let map = about(&machine, "write \"0 1000 1\" to", "/proc/PID/gid_map", Errno::EPERM);
+        assert!(map.why.contains("setgroups") && map.remedies.is_empty(), "{map:?}");
+    }
+    let remount = about(&on_a_host(), "mount(2) MS_REMOUNT|MS_BIND on", "/data", Errno::EPERM);
+    assert!(remount.why.contains("locked") && remount.remedies.is_empty(), "{remount:?}");
+    let bind = about(&on_a_host(), "mount(2) MS_BIND on", "/data", Errno::EPERM);
+    assert!(bind.why.contains("CAP_SYS_ADMIN") && !bind.why.contains("locked"), "{bind:?}");
+}
+
+#[test]
 fn uid_0_without_capabilities_is_told_to_be_somebody_else() {
     let container = Machine { uid: 0, platform: Platform::Docker, ..on_a_host() };
     let map = about(&container, "write \"0 0 1\" to", "/proc/PID/uid_map", Errno::EPERM);
@@ -147,4 +160,15 @@ fn what_no_setting_would_mend_gets_no_advice() {
     let none = |doing: &str, errno| on(&off("max"), &Error::call(doing, "", errno));
     assert_eq!(none("execve(2)", Errno::ENOENT), None);
     assert_eq!(none("mount(2) proc on", Errno::ENOENT), None);
+}
+
+#[test]
+fn a_call_that_a_kernel_lacks_or_a_filter_hides_is_told_apart() {
+    let hidden = told(&on_a_host(), "move_mount(2) onto", Errno::ENOSYS);
+    assert!(hidden.why.contains("this kernel has move_mount(2), but a filter"), "{hidden:?}");
+    let old = Machine { release: "5.4.0".into(), ..on_a_host() };
+    let missing = told(&old, "openat2(2) RESOLVE_IN_ROOT", Errno::ENOSYS);
+    assert!(missing.why.contains("has no openat2(2), which came with Linux 5.6"), "{missing:?}");
+    let switched_off = told(&on_a_host(), "landlock_create_ruleset(2)", Errno::EOPNOTSUPP);
+    assert!(commands(&switched_off).contains("lsm=landlock,"), "{switched_off:?}");
 }

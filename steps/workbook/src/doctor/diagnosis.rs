@@ -73,8 +73,8 @@ pub struct Finding {
 }
 
 /// The names of the lessons.
-pub(super) const LESSONS: [&str; 6] =
-    ["spawn", "chroot", "namespaces", "cgroups", "pivot-root", "oci-config"];
+pub(super) const LESSONS: [&str; 8] =
+    ["spawn", "chroot", "namespaces", "cgroups", "pivot-root", "oci-config", "security", "lifecycle"];
 
 impl Report {
     /// Judges.
@@ -116,7 +116,7 @@ fn you(around: &Surroundings) -> String {
 
 /// A lesson that ran may still lack what it can do without.
 fn lessons(around: &Surroundings, tried: &Tried) -> Vec<Line> {
-    let losses: [&[(Ability, &str)]; 6] = [
+    let losses: [&[(Ability, &str)]; 8] = [
         &[],
         &[],
         &[(Ability::Proc, "a /proc of its own"), (Ability::TimeNamespace, "--boottime")],
@@ -125,6 +125,17 @@ fn lessons(around: &Surroundings, tried: &Tried) -> Vec<Line> {
             (Ability::Cgroup, "limits"),
             (Ability::Proc, "a /proc of its own"),
             (Ability::Sys, "a /sys of its own"),
+        ],
+        &[
+            (Ability::CgroupBirth, "limits"),
+            (Ability::Proc, "a /proc of its own"),
+            (Ability::Sys, "a /sys of its own"),
+        ],
+        &[
+            (Ability::CgroupBirth, "limits"),
+            (Ability::Proc, "a /proc of its own"),
+            (Ability::Sys, "a /sys of its own"),
+            (Ability::Landlock, "Landlock"),
         ],
         &[
             (Ability::CgroupBirth, "limits"),

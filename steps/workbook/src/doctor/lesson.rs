@@ -4,24 +4,31 @@
 //! the one that will fail there, and the error is the same sentence.
 
 use std::convert::Infallible;
+use std::fs::File;
 use std::path::Path;
 
 use guest::Report;
 use guest::load::Loaded;
 use kit::demo::{self, Capture};
+use kit::scratch::Scratch;
 use kit::{Doing, Result, Tier, tier};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
-use nix::unistd::sethostname;
+use nix::unistd::{Pid, sethostname};
 use serde::de::DeserializeOwned;
 use step_00::{Program, birth};
 use step_01::chroot_into;
+use step_02::gate::Gate;
 use step_02::ids::{self, Maps};
 use step_02::{Clone3, mounts, reap, spawn};
 use step_03::limits::{Bytes, Cpus};
 use step_03::{Cgroup, Limits};
 use step_04::{bind_to_itself, dev, pivot_into, sys};
 use step_05::{Bundle, mount, mount_all, spec};
+use step_06::Confinement;
+use step_07::process::Process;
+use step_07::terminal::{MULTIPLEXER, Terminal};
+use step_07::{Plan, Store, clone_binary, fifo};
 
 const HOSTNAME: &str = "doctor";
 
@@ -114,7 +121,31 @@ pub(super) fn configured(tier: Tier, root: &Path) -> Result<()> {
     let bundle = spec::bundle_for(root)?;
     let mut capture = Capture::new()?;
     let guest = Program::new(demo::REPORT)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);
-    run_bundle(tier, &bundle, &guest)?;
+    run_bundle(tier, &bundle, None, &guest)?;
+    capture.parsed::<Report>().map(drop)
+}
+
+/// The same, confined.
+pub(super) fn confined(tier: Tier, root: &Path) -> Result<()> {
+    let (bundle, confinement) = step_06::spec::bundle_for(root)?;
+    let mut capture = Capture::new()?;
+    let guest = Program::new(demo::REPORT)?.env(&bundle.config.process.env)?.stdout(capture.writer()?);
+    run_bundle(tier, &bundle, Some(&confinement), &guest)?;
+    capture.parsed::<Report>().map(drop)
+}
+
+/// The same with a terminal, begun by a FIFO, from a file that nobody can write.
+pub(super) fn lived(tier: Tier, root: &Path) -> Result<()> {
+    let exe = File::open("/proc/self/exe").doing("open(2)", "/proc/self/exe")?;
+    clone_binary::detached(&exe).or_else(|_| clone_binary::sealed_copy(&exe))?;
+    let plan = step_07::spec::plan_for(root)?;
+    // Nobody else may come near the FIFO.
+    let scratch = Scratch::new()?;
+    let state = scratch.path().join("state");
+    Store::open(Some(&state))?;
+    let mut capture = Capture::new()?;
+    let guest = Program::new(demo::REPORT)?.env(&plan.bundle.config.process.env)?.stdout(capture.writer()?);
+    run_plan(tier, &plan, &state, &guest)?;
     capture.parsed::<Report>().map(drop)
 }
 
@@ -188,36 +219,95 @@ fn enter_by_chroot(root: &Path) -> Result<()> {
     chroot_into(root)
 }
 
-fn run_bundle(tier: Tier, bundle: &Bundle, program: &Program) -> Result<u8> {
+fn run_bundle(
+    tier: Tier,
+    bundle: &Bundle,
+    confinement: Option<&Confinement>,
+    program: &Program,
+) -> Result<u8> {
+    let init = |gate: &Gate, cgroup: Option<&Cgroup>| {
+        enter_bundle(bundle, gate, cgroup)?;
+        if let Some(confinement) = confinement {
+            step_06::mount_all(bundle, cgroup)?;
+            confinement.confine_paths(&bundle.root)?;
+        } else {
+            mount_all(bundle, cgroup)?;
+        }
+        pivot_into(&bundle.root)?;
+        mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
+        match confinement {
+            Some(confinement) => confinement.drop_privileges(&bundle.config.process)?,
+            None => bundle.config.process.become_user()?,
+        }
+        gate.die_with_parent()?;
+        confinement.map_or(Ok(()), Confinement::seal)?;
+        step_01::exec(program)
+    };
+    in_bundle(tier, bundle, init, |_| Ok(()))
+}
+
+fn run_plan(tier: Tier, plan: &Plan, state: &Path, program: &Program) -> Result<u8> {
+    let (bundle, confinement) = (&plan.bundle, &plan.confinement);
+    let wait = fifo::prepare(state)?;
+    let init = move |gate: &Gate, cgroup: Option<&Cgroup>| {
+        enter_bundle(bundle, gate, cgroup)?;
+        step_06::mount_all(bundle, cgroup)?;
+        confinement.confine_paths(&bundle.root)?;
+        pivot_into(&bundle.root)?;
+        Terminal::open(MULTIPLEXER)?;
+        mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
+        confinement.drop_privileges(&bundle.config.process)?;
+        gate.die_with_parent()?;
+        wait.for_start()?.until_exec(|start| {
+            confinement.seal()?;
+            start.executes()?;
+            step_01::exec(program)
+        })
+    };
+    in_bundle(tier, bundle, init, |init| {
+        // What went wrong before its wait is init's to say.
+        let _ = fifo::let_go(state, &Process::of(init)?.hold()?);
+        Ok(())
+    })
+}
+
+/// What both begin with.
+fn enter_bundle(bundle: &Bundle, gate: &Gate, cgroup: Option<&Cgroup>) -> Result<()> {
+    let config = &bundle.config;
+    if let Some(cgroup) = cgroup {
+        cgroup.enter()?;
+    }
+    if config.namespaces.contains(CloneFlags::CLONE_NEWCGROUP) {
+        unshare(CloneFlags::CLONE_NEWCGROUP).doing("unshare(2) CLONE_NEWCGROUP", "")?;
+    }
+    if config.maps.is_some() {
+        ids::become_root(gate)?;
+    }
+    sethostname(HOSTNAME).doing("sethostname(2)", HOSTNAME)?;
+    mounts::make_private()?;
+    bind_to_itself(&bundle.root)
+}
+
+/// Makes init, lets it go, does what else is to be done from outside, and waits.
+fn in_bundle(
+    tier: Tier,
+    bundle: &Bundle,
+    init: impl FnOnce(&Gate, Option<&Cgroup>) -> Result<Infallible>,
+    outside: impl FnOnce(Pid) -> Result<()>,
+) -> Result<u8> {
     let config = &bundle.config;
     let cgroup = Cgroup::create_if_allowed(&config.limits)?;
     let namespaces = config.namespaces - CloneFlags::CLONE_NEWCGROUP;
     let outcome = (|| {
         let birthplace = cgroup.as_ref().and_then(Cgroup::birthplace);
-        let init = spawn(Clone3 { namespaces, cgroup: birthplace }, |gate| {
-            if let Some(cgroup) = &cgroup {
-                cgroup.enter()?;
-            }
-            if config.namespaces.contains(CloneFlags::CLONE_NEWCGROUP) {
-                unshare(CloneFlags::CLONE_NEWCGROUP).doing("unshare(2) CLONE_NEWCGROUP", "")?;
-            }
-            if config.maps.is_some() {
-                ids::become_root(gate)?;
-            }
-            sethostname(HOSTNAME).doing("sethostname(2)", HOSTNAME)?;
-            mounts::make_private()?;
-            bind_to_itself(&bundle.root)?;
-            mount_all(bundle, cgroup.as_ref())?;
-            pivot_into(&bundle.root)?;
-            mount::remount(Path::new("/"), MsFlags::MS_RDONLY)?;
-            config.process.become_user()?;
-            gate.die_with_parent()?;
-            step_01::exec(program)
-        })?;
+        let group = cgroup.as_ref();
+        let init = spawn(Clone3 { namespaces, cgroup: birthplace }, move |gate| init(gate, group))?;
         if let Some(maps) = &config.maps {
             maps.write_for(init.pid(), tier)?;
         }
-        init.release_and_wait()
+        init.release()?;
+        outside(init.pid())?;
+        init.wait()
     })();
     cgroup.map_or(Ok(()), Cgroup::remove).and(outcome)
 }

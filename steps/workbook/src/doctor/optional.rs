@@ -82,7 +82,7 @@ fn resource(around: &Surroundings) -> Line {
             "CAP_SYS_RESOURCE",
             why,
             command,
-            "none for the lessons up to 05; a container may ask for less only",
+            "none for the lessons up to 07; a container may ask for less only",
         )
     });
     line("resource", "raised limits (lesson 07)", found)

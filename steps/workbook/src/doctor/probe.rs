@@ -70,6 +70,8 @@ pub enum Ability {
     CgroupBirth,
     /// A clock of one's own: `step-02 run --boottime`.
     TimeNamespace,
+    /// Landlock, by which a process shuts itself out of files.
+    Landlock,
     /// An overlay mount, which stacks the layers of an image.
     Overlay,
     /// The socket of Docker's daemon.
@@ -95,6 +97,8 @@ pub(super) fn all() -> Tried {
         in_root(lesson::limited),
         in_root(lesson::pivoted),
         in_root(lesson::configured),
+        in_root(lesson::confined),
+        in_root(lesson::lived),
     ];
     let lessons = (0..).zip(lessons).map(|(what, outcome)| Trial { what, failed: outcome.err() }).collect();
     drop(root);
@@ -122,6 +126,7 @@ fn abilities(tier: Tier, root: Result<&Rootfs, &Error>) -> Vec<Trial<Ability>> {
     note(Ability::Cgroup, lesson::with(&lesson::limits_of_04(), |_| Ok(())));
     note(Ability::CgroupBirth, lesson::with(&Limits::default(), |cgroup| born_into(tier, cgroup)));
     note(Ability::TimeNamespace, contained(tier, CloneFlags::empty(), || clock::shift(3600)));
+    note(Ability::Landlock, step_06::landlock::version().map(drop));
     note(Ability::Docker, connect("/var/run/docker.sock"));
     note(Ability::Containerd, connect("/run/containerd/containerd.sock"));
     tried
@@ -221,6 +226,7 @@ impl Ability {
             Self::Cgroup => "make a cgroup with limits",
             Self::CgroupBirth => "have a child in a cgroup",
             Self::TimeNamespace => "shift a clock in a time namespace",
+            Self::Landlock => "ask for Landlock's version",
             Self::Overlay => "mount an overlay",
             Self::Docker => "connect to Docker's daemon",
             Self::Containerd => "connect to containerd",
@@ -241,6 +247,7 @@ impl Ability {
             Self::Cgroup => "cgroup",
             Self::CgroupBirth => "cgroup_birth",
             Self::TimeNamespace => "time_namespace",
+            Self::Landlock => "landlock",
             Self::Overlay => "overlay",
             Self::Docker => "docker",
             Self::Containerd => "containerd",
@@ -255,7 +262,8 @@ impl Ability {
             Self::UserNamespace | Self::Tmpfs | Self::Proc | Self::TimeNamespace => "02",
             Self::Cgroup | Self::CgroupBirth => "03",
             Self::Sys | Self::Pivot => "04",
-            Self::Overlay | Self::Docker | Self::Containerd => "05",
+            Self::Landlock => "06",
+            Self::Overlay | Self::Docker | Self::Containerd => "07",
         }
     }
 }

@@ -10,7 +10,7 @@ use super::probe::{Ability, Trial, Tried};
 use super::surroundings::{self, Directory, Limits, Surroundings, Tool};
 use super::text;
 
-const ABILITIES: [Ability; 14] = [
+const ABILITIES: [Ability; 15] = [
     Ability::Process,
     Ability::Root,
     Ability::UserNamespace,
@@ -23,6 +23,7 @@ const ABILITIES: [Ability; 14] = [
     Ability::Cgroup,
     Ability::CgroupBirth,
     Ability::TimeNamespace,
+    Ability::Landlock,
     Ability::Docker,
     Ability::Containerd,
 ];
@@ -67,7 +68,7 @@ fn tried(lessons: &[(u8, &Error)], abilities: &[(Ability, &Error)]) -> Tried {
         |what| lessons.iter().find(|(number, _)| *number == what).map(|(_, error)| (*error).clone());
     Tried {
         abilities: ABILITIES.into_iter().map(|what| Trial { what, failed: failed(what) }).collect(),
-        lessons: (0..6).map(|what| Trial { what, failed: of_lesson(what) }).collect(),
+        lessons: (0..8).map(|what| Trial { what, failed: of_lesson(what) }).collect(),
         said: vec![],
     }
 }
@@ -86,7 +87,7 @@ fn without_groups(error: &Error) -> Tried {
 }
 
 fn in_every_root(error: &Error) -> Tried {
-    let lessons: Vec<_> = (1..6).map(|number| (number, error)).collect();
+    let lessons: Vec<_> = (1..8).map(|number| (number, error)).collect();
     tried(&lessons, &[(Ability::UserNamespace, error)])
 }
 
@@ -95,7 +96,7 @@ fn ubuntu() -> Report {
     around.machine.apparmor_restricts = Some("1".into());
     let (map, name, group) =
         (map(), Error::call("sethostname(2)", "step-02", Errno::EPERM), group(Errno::EACCES));
-    let lessons = [(1, &map), (2, &name), (3, &group), (4, &name), (5, &name)];
+    let lessons = [(1, &map), (2, &name), (3, &group), (4, &name), (5, &name), (6, &name), (7, &name)];
     let mount = Error::call("mount(2) MS_REC|MS_PRIVATE on", "/", Errno::EACCES);
     let within =
         [Ability::Tmpfs, Ability::Proc, Ability::Sys, Ability::Chroot, Ability::Pivot, Ability::Overlay];
@@ -116,7 +117,8 @@ fn plain_docker() -> Report {
     );
     let (group, socket) =
         (group(Errno::EROFS), Error::call("connect(2)", "/var/run/docker.sock", Errno::ENOENT));
-    let lessons = [(1, &unshare), (2, &clone), (3, &group), (4, &clone), (5, &clone)];
+    let lessons =
+        [(1, &unshare), (2, &clone), (3, &group), (4, &clone), (5, &clone), (6, &clone), (7, &clone)];
     let abilities = [
         (Ability::UserNamespace, &clone),
         (Ability::Cgroup, &group),
@@ -180,7 +182,8 @@ fn debian_10() -> Report {
     let clone = Error::call("clone3(2) CLONE_NEWNS|CLONE_NEWUSER", "", Errno::ENOSYS);
     let unshare = Error::call("unshare(2) CLONE_NEWUSER", "", Errno::EPERM);
     let overlay = Error::call("mount(2) overlay on", "/tmp/merged", Errno::EPERM);
-    let lessons = [(1, &unshare), (2, &clone), (3, &clone), (4, &clone), (5, &clone)];
+    let lessons =
+        [(1, &unshare), (2, &clone), (3, &clone), (4, &clone), (5, &clone), (6, &clone), (7, &clone)];
     Report::new(around, tried(&lessons, &[(Ability::UserNamespace, &clone), (Ability::Overlay, &overlay)]))
 }
 
@@ -307,11 +310,11 @@ fn a_missing_remedy_a_missing_cost_and_a_missing_finding_are_noticed() {
 #[test]
 fn verdicts_and_exit_status_follow_from_what_was_tried() {
     let told = |report: Report| (verdicts(&report), report.exit_status());
-    assert_eq!(told(delegated()), ("RRRRRR RRPR".into(), 0));
-    assert_eq!(told(ubuntu()), ("RFFFFF RFFR".into(), 1));
-    assert_eq!(told(not_delegated()), ("RRRFPP RRFR".into(), 1));
-    assert_eq!(told(plain_docker()), ("RFFFFF RFFF".into(), 1));
-    assert_eq!(told(lesser_root()), ("RRPPPP RRRR".into(), 0));
+    assert_eq!(told(delegated()), ("RRRRRRRR RRPR".into(), 0));
+    assert_eq!(told(ubuntu()), ("RFFFFFFF RFFR".into(), 1));
+    assert_eq!(told(not_delegated()), ("RRRFPPPP RRFR".into(), 1));
+    assert_eq!(told(plain_docker()), ("RFFFFFFF RFFF".into(), 1));
+    assert_eq!(told(lesser_root()), ("RRPPPPPP RRRR".into(), 0));
 }
 
 #[test]

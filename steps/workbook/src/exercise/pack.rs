@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 /// The packages that a reader of the course builds.
-const PACKAGES: [&str; 3] = ["step-05", "workbook", "work"];
+const PACKAGES: [&str; 3] = ["step-07", "workbook", "work"];
 
 /// Packs.
 pub fn run(args: &Args) -> Result<u8> {
