@@ -33,6 +33,12 @@ pub(crate) fn cases() -> Vec<Case> {
         life("a hook that fails or hangs undoes the container", failing_hooks),
         life("exec runs another process in the same namespaces", exec),
         life("a parent that is killed leaves nothing that delete --force does not remove", killed),
+        case(
+            "runtime: a terminal is shown on that of whoever waits",
+            &[Need::Namespaces, Need::Program("script")],
+            terminal,
+        ),
+        life("signals are passed on to the process", signals),
         life("descriptors reach the process only if they are preserved", descriptors),
     ]
 }
@@ -270,6 +276,43 @@ fn killed(lab: &Lab) -> Outcome {
         assert_eq!(bundle.remains(&name)?, [""; 0]);
         lab.lab().settle();
     }
+    Ok(())
+}
+
+/// script(1) lends its terminal, and shows what is written to it.
+fn terminal(lab: &Lab) -> Outcome {
+    let bundle = Bundle::new(lab, &[])?;
+    bundle
+        .script("tty; [ /dev/console -ef /dev/pts/0 ] && echo console; read line; echo got $line; exit 5")?;
+    bundle.edit(|config| config["process"]["terminal"] = json!(true))?;
+    bundle.call(&["create"], "c")?.ended_with(1)?.says(&["cannot allocate tty"])?;
+    let run = bundle.command(&["run"], "c");
+    let words: Vec<_> =
+        std::iter::once(run.get_program()).chain(run.get_args()).map(|word| word.to_string_lossy()).collect();
+    let mut script = lab.lab().command("script");
+    script.current_dir(&bundle.dir).args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    let mut script = script.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(said)?;
+    let mut typed = script.stdin.take().ok_or("no input")?;
+    std::io::Write::write_all(&mut typed, b"hello\n").map_err(said)?;
+    let output = script.wait_with_output().map_err(said)?;
+    let shown = String::from_utf8_lossy(&output.stdout).replace('\r', "");
+    for words in ["/dev/pts/0\n", "console\n", "got hello\n"] {
+        assert!(shown.contains(words), "{words:?} is not shown: {shown:?}");
+    }
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(bundle.remains("c")?, [""; 0]);
+    Ok(())
+}
+
+fn signals(lab: &Lab) -> Outcome {
+    let bundle = Bundle::new(lab, &["sh", "-c", "trap 'exit 6' USR1; while :; do sleep 0.01; done"])?;
+    let mut running = bundle.command(&["run"], "c").stdin(Stdio::null()).spawn().map_err(said)?;
+    bundle.wait_for("c", "running")?;
+    // The shell may not have set its trap yet.
+    std::thread::sleep(Duration::from_millis(200));
+    kill(Pid::from_raw(running.id().cast_signed()), Signal::SIGUSR1).map_err(said)?;
+    assert_eq!(running.wait().map_err(said).map(workbook::lab::exit_status)?, 6);
+    assert_eq!(bundle.remains("c")?, [""; 0]);
     Ok(())
 }
 
