@@ -8,6 +8,7 @@ use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use super::Step;
 use super::hooks::{telling, told};
 use super::step::{new_bundle, write_config};
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
@@ -56,7 +57,7 @@ struct Runtime<'a> {
 impl<'a> Runtime<'a> {
     fn of(lab: &'a Lab, program: &'static str, change: impl FnOnce(&mut Value)) -> Result<Self, String> {
         let bundle = lab.dir().join("bundle");
-        let mut config = new_bundle(lab, &bundle)?;
+        let mut config = new_bundle(lab, Step(7), &bundle)?;
         config["process"]["args"] = json!(["sleep", "100"]);
         // By this name the lab sees what is left.
         config["linux"]["cgroupsPath"] = json!(format!("/docker-dive.{}.compared", lab.lab().name()));
