@@ -19,7 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(())
         }),
         case("attacks: a lesson that there is not", &[], |lab| {
-            lab.run("dive", &["attack", "77"])?.ended_with(125)?.says(&["\"77\"", "01 to 06"]).map(drop)
+            lab.run("dive", &["attack", "77"])?.ended_with(125)?.says(&["\"77\"", "01 to 07"]).map(drop)
         }),
     ]
 }
@@ -45,6 +45,8 @@ fn holds_anywhere(lab: &Lab) -> Outcome {
         ("A1", 5, "BLOCKED"),
         ("A3", 2, "BLOCKED"),
         ("A2", 2, "BLOCKED"),
+        ("A7", 6, "ESCAPED"),
+        ("A7", 7, "BLOCKED"),
         ("A8", 5, "ESCAPED"),
         ("A10", 1, "ESCAPED"),
         ("A10", 5, "ESCAPED"),
