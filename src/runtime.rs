@@ -7,9 +7,9 @@
 //! - [`bundle`]: a directory with a configuration, read and found valid
 //! - [`store`]: what is known about containers, on disk
 //! - [`create`]: the parent; `init`: the child; `protocol`: what they say
-//! - `mounts`, `device`, `cgroup`, `namespace`, `ids`, `sysctl`, `console`: what a container consists of
+//! - `mounts`, `device`, `cgroup`, `namespace`, `ids`, `sysctl`, `seccomp`, `console`: what a container consists of
 //! - `process`: from a process of ours to the container's
-//! - [`start`], [`kill`], [`delete`], [`run`]: the life that follows
+//! - [`start`], [`exec`], [`kill`], [`delete`], [`run`]: the life that follows
 //! - `unsupported`: what is refused, because it cannot be had yet; `rootless`: what is not applied to who is not root
 
 mod alive;
@@ -26,12 +26,14 @@ mod pause;
 mod process;
 mod protocol;
 mod rootless;
+mod seccomp;
 mod sysctl;
 mod unsupported;
 
 pub mod bundle;
 pub mod create;
 pub mod delete;
+pub mod exec;
 pub mod kill;
 pub mod run;
 pub mod start;

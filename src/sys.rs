@@ -8,12 +8,14 @@
 //! - [`namespace`]: the kinds, and the way into one that is there already
 //! - [`path`]: paths below the root of a container, which cannot lead out of it
 //! - [`inode`]: what stands behind a descriptor, verified after opening
+//! - [`file`]: small files of the kernel, read in one go
 //! - [`descriptor`]: opening a descriptor again, and closing what no child shall inherit
 //! - [`mount`]: trees of mounts that hang nowhere until they are finished
 //! - [`pivot`]: another root for the mount namespace
 //! - [`capability`]: the sets of capabilities, by name
 //! - [`devices`]: which devices a control group may use
 //! - [`seccomp`]: which system calls are permitted, as a program that the kernel runs at each
+//! - [`priority`]: when a process gets the processor and the disk
 //! - [`packet`]: messages and descriptors between two processes
 //! - [`executable`]: the own program, in a form that nobody can write
 //! - [`terminal`]: a pair of ends, of which a container has one
@@ -33,6 +35,7 @@ pub mod clone;
 pub mod descriptor;
 pub mod devices;
 pub mod executable;
+pub mod file;
 pub mod inode;
 pub mod keyring;
 pub mod link;
@@ -41,6 +44,7 @@ pub mod namespace;
 pub mod packet;
 pub mod path;
 pub mod pivot;
+pub mod priority;
 pub mod seccomp;
 pub mod signal;
 pub mod task;

@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::runtime::store::Store;
 
 mod create;
+mod exec;
 mod list;
 mod log;
 mod spec;
@@ -25,25 +26,25 @@ use log::Log;
 #[command(name = "dive-runtime", version = VERSION, disable_version_flag = true, subcommand_required = true)]
 struct Line {
     /// Write what is worth knowing while debugging, too
-    #[arg(long, global = true)]
+    #[arg(long)]
     debug: bool,
     /// The file to write warnings and errors to [default: standard error]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
     /// How they are written
-    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: Format,
     /// The directory in which the state of containers is kept [default: /run/dive-runtime, or below XDG_RUNTIME_DIR]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Have systemd make the cgroups
-    #[arg(long, global = true)]
+    #[arg(long)]
     systemd_cgroup: bool,
     /// Whether to run without being root: true, false or auto
-    #[arg(long, global = true, value_name = "WHETHER", default_value = "auto", hide = true)]
+    #[arg(long, value_name = "WHETHER", default_value = "auto", hide = true)]
     rootless: String,
     /// The path of criu
-    #[arg(long, global = true, value_name = "FILE", hide = true)]
+    #[arg(long, value_name = "FILE", hide = true)]
     criu: Option<PathBuf>,
     /// Print the version
     #[arg(short, long, action = clap::ArgAction::Version)]
@@ -72,6 +73,8 @@ enum Verb {
     Delete(Delete),
     /// Make a container, start it, wait for its end and remove it
     Run(create::Run),
+    /// Execute another process in a container that runs
+    Exec(Box<exec::Exec>),
     /// Print the containers
     #[command(alias = "ls")]
     List(list::List),
@@ -155,6 +158,7 @@ fn run(line: Line, log: &Log) -> Result<u8> {
     match line.verb {
         Verb::Create(create) => create.run(&store, warn),
         Verb::Run(run) => return run.run(&store, warn),
+        Verb::Exec(exec) => return exec.run(&store, warn),
         Verb::Start(it) => crate::runtime::start::start(&store, &it.id, warn),
         Verb::State(it) => state::print(&store, &it.id),
         Verb::Kill(it) => {

@@ -1,11 +1,10 @@
 //! A process that is remembered on disk: by its number, and by when it began, for numbers are given again.
 
-use std::fs;
-
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Doing, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
+use crate::sys::file::text;
 use crate::sys::task::Pidfd;
 
 /// A process of this boot.
@@ -27,7 +26,7 @@ impl Process {
     /// One that lives. Errors: those of reading procfs.
     pub(super) fn of(pid: Pid) -> Result<Self> {
         let path = format!("/proc/{pid}/stat");
-        let text = fs::read_to_string(&path).doing("read", path.as_str())?;
+        let text = text(&path)?;
         let stat = parse(&text)
             .ok_or_else(|| Error::refused(Kind::System, "read", path, "not what proc(5) says"))?;
         Ok(Self { pid: pid.as_raw(), began: stat.began })
@@ -36,7 +35,7 @@ impl Process {
     /// Whether it lives still. One that has ended and was not waited for yet does not.
     pub(super) fn lives(&self) -> Result<bool> {
         let path = format!("/proc/{}/stat", self.pid);
-        match fs::read_to_string(&path).doing("read", path) {
+        match text(path) {
             Ok(text) => Ok(parse(&text)
                 .is_some_and(|stat| stat.began == self.began && !matches!(stat.state, 'Z' | 'X' | 'x'))),
             Err(error) if error.kind() == Kind::NotFound => Ok(false),

@@ -56,7 +56,7 @@ pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC | OFlag::O_NOCTTY;
     let file: OwnedFd = open(path, flags, Mode::empty()).doing("open(2)", path)?;
     inode::Expect::Regular.verify(file.as_fd())?;
-    let mut text = Vec::new();
+    let mut text = Vec::with_capacity(8192);
     // One byte more than is accepted: so that it is noticed.
     let most = u64::try_from(strict::LIMIT).unwrap_or(u64::MAX).saturating_add(1);
     File::from(file).take(most).read_to_end(&mut text).doing("read", path)?;

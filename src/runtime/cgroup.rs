@@ -12,13 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Doing, Error, Kind, Result};
 use crate::oci::resources::Resources;
+use crate::sys::file::text;
 
+mod device;
 mod hierarchy;
 mod remove;
 pub(super) mod value;
 
+pub(super) use device::permit;
 pub(super) use hierarchy::{Hierarchy, Version};
-pub(super) use remove::{kill, remove, signal_all};
+pub(super) use remove::{kill, remove, remove_empty, signal_all};
 
 /// The cgroup of a container in one hierarchy, as its state keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,17 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Those in which a process is now.
+    pub(super) fn of_process(pid: i32) -> Result<Vec<Self>> {
+        let place = |Hierarchy { top, controllers, own, .. }| Self {
+            dir: top.join(own),
+            controllers,
+            top,
+            ours: Vec::new(),
+        };
+        Ok(Hierarchy::of(&pid.to_string())?.into_iter().map(place).collect())
+    }
+
     fn version(&self) -> Version {
         if self.controllers.is_empty() { Version::Two } else { Version::One }
     }
@@ -80,8 +94,7 @@ fn directory(hierarchy: &Hierarchy, path: Option<&str>, id: &str) -> PathBuf {
 /// The processes in a cgroup itself, without its children.
 fn inhabitants(dir: &Path) -> Result<Vec<i32>> {
     let path = dir.join("cgroup.procs");
-    let text = fs::read_to_string(&path).doing("read", &path)?;
-    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+    Ok(text(path)?.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
 /// Whether this user may make it: whether what it is made in belongs to them.
@@ -135,8 +148,11 @@ fn make_directory(dir: &Path, above: &Path) -> Result<()> {
 /// Hands all controllers that there are on to the children. One that cannot be handed on shows when a limit needs it:
 /// its file is missing then, and that is an error.
 fn enable_controllers(dir: &Path) {
-    let Ok(controllers) = fs::read_to_string(dir.join("cgroup.controllers")) else { return };
-    let Ok(enabled) = fs::read_to_string(dir.join("cgroup.subtree_control")) else { return };
+    let Ok(controllers) = text(dir.join("cgroup.controllers")) else { return };
+    if controllers.trim().is_empty() {
+        return;
+    }
+    let Ok(enabled) = text(dir.join("cgroup.subtree_control")) else { return };
     for name in
         controllers.split_whitespace().filter(|name| !enabled.split_whitespace().any(|one| one == *name))
     {
@@ -148,8 +164,8 @@ fn enable_controllers(dir: &Path) {
 fn inherit_cpuset(dir: &Path, above: &Path) -> Result<()> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
         let (own, theirs) = (dir.join(file), above.join(file));
-        if fs::read_to_string(&own).doing("read", &own)?.trim().is_empty() {
-            let value = fs::read_to_string(&theirs).doing("read", &theirs)?;
+        if text(&own)?.trim().is_empty() {
+            let value = text(&theirs)?;
             fs::write(&own, value.trim()).doing("write", &own)?;
         }
     }
@@ -160,10 +176,6 @@ fn inherit_cpuset(dir: &Path, above: &Path) -> Result<()> {
 pub(super) fn limit(places: &[Place], resources: &Resources) -> Result<()> {
     let unified = !places.iter().any(|place| place.version() == Version::One);
     let version = if unified { Version::Two } else { Version::One };
-    if unified && !resources.devices.is_empty() {
-        let reason = "rules about devices need a program in version 2 of cgroups, which cannot be had yet";
-        return Err(Error::refused(Kind::Unsupported, "config.json", "linux.resources.devices", reason));
-    }
     for write in value::writes(resources, version)? {
         let place = places
             .iter()

@@ -159,18 +159,14 @@ fn build(
 
 fn make_cgroups(container: &Container, spec: &Spec) -> Result<()> {
     let places = &container.record.cgroups;
-    cgroup::make(places)?;
-    let Some(resources) = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref()) else {
+    if places.is_empty() {
         return Ok(());
-    };
-    let own;
-    let resources = if rootless::applies() {
-        own = Resources { devices: Vec::new(), ..resources.clone() };
-        &own
-    } else {
-        resources
-    };
-    if places.is_empty() { Ok(()) } else { cgroup::limit(places, resources) }
+    }
+    cgroup::make(places)?;
+    let none = Resources::default();
+    let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
+    cgroup::limit(places, resources)?;
+    if rootless::applies() { Ok(()) } else { cgroup::permit(places, &resources.devices) }
 }
 
 /// The two FIFOs by which the container is started. They are opened for reading and writing, which never waits.
@@ -199,10 +195,12 @@ fn plan<'a>(
         .linux
         .as_ref()
         .filter(|_| own_users)
-        .map(|linux| Maps { users: linux.uid_mappings.clone(), groups: linux.gid_mappings.clone() });
+        .map(|linux| Maps::new(&linux.uid_mappings, &linux.gid_mappings));
     let may_choose = maps.as_ref().is_none_or(Maps::allow_groups);
-    let (mut process, warnings) = process::Plan::of(process, request.preserve_fds, may_choose)?;
+    let (mut process, warnings) =
+        process::Plan::of(process, spec.linux.as_ref(), request.preserve_fds, may_choose)?;
     say(warn, &warnings);
+    say(warn, &process.filter_by(spec)?);
     // Root of a new user namespace has all capabilities in it.
     if !own_users {
         say(warn, &process.within(Sets::of_self()?.permitted));
@@ -218,7 +216,10 @@ fn plan<'a>(
         root,
         root_tree,
         mounts: mounts::plan(spec, &request.bundle.dir, take)?,
-        cgroups: container.record.cgroups.clone(),
+        cgroups: match container.record.cgroups.as_slice() {
+            [] => cgroup::Place::of_process(std::process::id().cast_signed())?,
+            own => own.to_owned(),
+        },
         entrances: Entrances::open(&container.record.cgroups)?,
         process,
         console,

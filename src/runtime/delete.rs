@@ -72,7 +72,10 @@ fn end_init(container: &Container) -> Result<()> {
 
 /// Removes what a container consists of, in reverse order, and forgets it.
 pub(super) fn dismantle(container: Container) -> Result<()> {
-    cgroup::kill(&container.record.cgroups)?;
-    cgroup::remove(&container.record.cgroups)?;
+    // Usually nobody is left in them, and one call for each will do.
+    if !cgroup::remove_empty(&container.record.cgroups) {
+        cgroup::kill(&container.record.cgroups)?;
+        cgroup::remove(&container.record.cgroups)?;
+    }
     container.forget()
 }

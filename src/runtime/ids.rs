@@ -7,14 +7,14 @@ use nix::unistd::{Pid, getegid, geteuid};
 
 use crate::error::{Doing, Error, Kind, Result};
 use crate::oci::linux::IdMapping;
+use crate::sys::file::text;
 
 /// Maps of users and of groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Maps {
-    /// Users.
-    pub(super) users: Vec<IdMapping>,
-    /// Groups.
-    pub(super) groups: Vec<IdMapping>,
+    users: Vec<IdMapping>,
+    groups: Vec<IdMapping>,
+    writer: Writer,
 }
 
 /// Who may write the maps (`user_namespaces(7)`).
@@ -29,26 +29,29 @@ enum Writer {
 }
 
 impl Maps {
-    fn writer(&self) -> Writer {
+    /// The maps that this process is going to write. It is decided here who writes them, for in the new namespace nobody has
+    /// ids to be asked for yet.
+    pub(super) fn new(users: &[IdMapping], groups: &[IdMapping]) -> Self {
         let own = |maps: &[IdMapping], id: u32| matches!(maps, [one] if one.size == 1 && one.host_id == id);
-        if geteuid().is_root() {
+        let writer = if geteuid().is_root() {
             Writer::Root
-        } else if own(&self.users, geteuid().as_raw()) && own(&self.groups, getegid().as_raw()) {
+        } else if own(users, geteuid().as_raw()) && own(groups, getegid().as_raw()) {
             Writer::Own
         } else {
             Writer::Helper
-        }
+        };
+        Self { users: users.to_owned(), groups: groups.to_owned(), writer }
     }
 
     /// Whether processes inside will be able to choose their groups.
     pub(super) fn allow_groups(&self) -> bool {
-        self.writer() != Writer::Own
+        self.writer != Writer::Own
     }
 
     /// Gives the user namespace of a process its ids. Errors: EPERM for ids that are not ours to give; those of the
     /// helpers, in their words.
     pub(super) fn write(&self, pid: Pid) -> Result<()> {
-        match self.writer() {
+        match self.writer {
             Writer::Root => {
                 write(pid, "uid_map", &lines(&self.users))?;
                 write(pid, "gid_map", &lines(&self.groups))
@@ -64,6 +67,12 @@ impl Maps {
             }
         }
     }
+}
+
+/// Whether processes in the user namespace of this one can choose their groups.
+pub(super) fn can_choose_groups(pid: Option<i32>) -> Result<bool> {
+    let path = format!("/proc/{}/setgroups", pid.unwrap_or_default());
+    Ok(text(path)?.trim() == "allow")
 }
 
 fn lines(maps: &[IdMapping]) -> String {

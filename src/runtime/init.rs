@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::prctl::{set_dumpable, set_pdeathsig};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{Gid, Uid, getpid, setgroups, setresgid, setresuid, setsid};
 
 use super::cgroup::{Entrances, Place};
 use super::ids::Maps;
@@ -24,7 +24,7 @@ use super::{console, device, hook, process, sysctl};
 use crate::error::{Doing, Error, Result};
 use crate::oci::Spec;
 use crate::oci::linux::Linux;
-use crate::oci::state::State;
+use crate::oci::state::{State, Status};
 use crate::sys::keyring;
 use crate::sys::mount::{Attributes, Change, Extent, Propagation, Tree};
 use crate::sys::namespace::Kind as Namespace;
@@ -75,16 +75,19 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     oom_score(plan)?;
     if let Some(maps) = &plan.maps {
         parent.ask(Step::MapIds)?;
-        become_root(maps)?;
+        become_root(maps.allow_groups())?;
+        // To become another user has undone both of these.
         set_pdeathsig(Signal::SIGKILL).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
+        set_dumpable(true).doing("prctl(2) PR_SET_DUMPABLE", "")?;
     }
+    namespaces.set_clocks()?;
+    // A process of a container that we join could otherwise trace us, and use what we have open.
+    set_dumpable(false).doing("prctl(2) PR_SET_DUMPABLE", "")?;
     namespaces.settle()?;
     setsid().doing("setsid(2)", "")?;
     if let Some(name) = &plan.keyring {
         keyring::join_session(name)?;
     }
-    // A process that the container joins us with could otherwise trace us, and use what we have open.
-    set_dumpable(false).doing("prctl(2) PR_SET_DUMPABLE", "")?;
     // Modes of what is made from here on are meant as they are said.
     umask(Mode::empty());
 
@@ -97,6 +100,8 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     furnish(plan, namespaces, linux, &root)?;
 
     parent.ask(Step::RunHooks)?;
+    // What the hooks of its own namespaces are told is its number there.
+    plan.state.pid = Some(getpid().as_raw());
     if let Some(hooks) = &plan.spec.hooks {
         hook::run("createContainer", &hooks.create_container, &plan.state, Path::new("/"))?;
     }
@@ -104,16 +109,27 @@ pub(super) fn init(plan: &mut Plan<'_>, namespaces: &Namespaces, parent: &InitEn
     if plan.spec.root.as_ref().is_some_and(|root| root.readonly) {
         tree.change(&Change { set: Attributes::RDONLY, ..Change::default() }, Extent::One)?;
     }
+    let shared = match linux.rootfs_propagation.as_deref() {
+        Some("shared") => Some(Extent::One),
+        Some("rshared") => Some(Extent::All),
+        _ => None,
+    };
+    if let Some(extent) = shared {
+        tree.change(&Change { propagation: Some(Propagation::Shared), ..Change::default() }, extent)?;
+    }
     drop((tree, root));
 
     plan.process.become_it()?;
+    // The parent may end as soon as it has answered. If it dies before, there is an end to be read in place of an answer.
+    set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     parent.ask(Step::Ready)?;
+    plan.state.status = Status::Created;
     wait_and_execute(plan)
 }
 
 /// The user who is root inside, with the groups that are theirs: none.
-fn become_root(maps: &Maps) -> Result<()> {
-    if maps.allow_groups() {
+pub(super) fn become_root(may_choose_groups: bool) -> Result<()> {
+    if may_choose_groups {
         setgroups(&[]).doing("setgroups(2)", "")?;
     }
     let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
@@ -125,6 +141,11 @@ fn oom_score(plan: &Plan<'_>) -> Result<()> {
     let Some(score) = plan.spec.process.as_ref().and_then(|process| process.oom_score_adj) else {
         return Ok(());
     };
+    write_oom_score(score)
+}
+
+/// How likely the kernel is to end this process when memory is short.
+pub(super) fn write_oom_score(score: i32) -> Result<()> {
     let path = "/proc/self/oom_score_adj";
     match fs::write(path, score.to_string()).doing(format_args!("write {score} to"), path) {
         // Who is not root may not make a process safer than it was. The parent has warned of it.
@@ -140,7 +161,9 @@ fn enter_tree(plan: &mut Plan<'_>, linux: &Linux) -> Result<Tree> {
     let directory = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let old = open(slash, directory, Mode::empty()).doing("open(2) O_PATH|O_DIRECTORY", slash)?;
     let (propagation, extent) = match linux.rootfs_propagation.as_deref() {
-        Some("private") => (Propagation::Private, Extent::One),
+        // Shared: what is mounted on the host stays in step with it, so that its mounts can be the container's as well.
+        // Only the old root itself cannot, for the new one is going to hang on it.
+        Some("private" | "shared" | "rshared") => (Propagation::Private, Extent::One),
         Some("rprivate") => (Propagation::Private, Extent::All),
         Some("unbindable") => (Propagation::Unbindable, Extent::One),
         Some("runbindable") => (Propagation::Unbindable, Extent::All),
@@ -178,7 +201,6 @@ fn furnish(plan: &Plan<'_>, namespaces: &Namespaces, linux: &Linux, root: &Root)
 
 /// The end of the line. From here on the parent may be gone, and rightly.
 fn wait_and_execute(plan: &Plan<'_>) -> Result<Infallible> {
-    set_pdeathsig(None).doing("prctl(2) PR_SET_PDEATHSIG", "")?;
     if let Start::Later { start, .. } = &plan.start {
         nix::unistd::read(start, &mut [0]).doing("read(2)", "the start FIFO")?;
     }

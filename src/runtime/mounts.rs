@@ -185,7 +185,7 @@ pub(super) fn mask(root: &Root, paths: &[String]) -> Result<()> {
             // One file system for all of them.
             match &empty {
                 Some(tree) => Tree::copy_of(tree.as_fd(), Extent::One)?,
-                None => Configuration::open("tmpfs")?.mount(Attributes::RDONLY)?,
+                None => nothing()?,
             }
         } else {
             let null: &OwnedFd = match &mut null {
@@ -200,6 +200,13 @@ pub(super) fn mask(root: &Root, paths: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A directory in which nothing is, and nothing can be put.
+fn nothing() -> Result<Tree> {
+    let system = Configuration::open("tmpfs")?;
+    system.set("source", "tmpfs")?;
+    system.mount(Attributes::RDONLY)
 }
 
 /// Makes what is below these paths read-only.

@@ -89,6 +89,11 @@ impl Namespaces {
         outcome
     }
 
+    /// Gives init clocks of its own, while /proc/self is its own.
+    pub(super) fn set_clocks(&self) -> Result<()> {
+        self.clocks.as_ref().map_or(Ok(()), |clocks| own_clocks(clocks))
+    }
+
     /// What init does, once it is in its cgroups and has its ids.
     pub(super) fn settle(&self) -> Result<()> {
         for namespace in &self.inside {
@@ -96,9 +101,6 @@ impl Namespaces {
         }
         if self.own_cgroup {
             Kind::Cgroup.unshare()?;
-        }
-        if let Some(clocks) = &self.clocks {
-            own_clocks(clocks)?;
         }
         if self.is_new(Kind::Network) {
             link::loopback_up()?;
@@ -123,6 +125,12 @@ fn own_clocks(clocks: &[(Clock, TimeOffset)]) -> Result<()> {
         std::fs::write(path, &offsets).doing(format_args!("write {offsets:?} to"), path)?;
     }
     Namespace::open(Kind::Time, Path::new("/proc/self/ns/time_for_children"))?.enter()
+}
+
+/// The kinds of namespaces that a container has of its own, or shares by path with others than its creator.
+pub(super) fn kinds(spec: &Spec) -> Vec<Kind> {
+    let listed = spec.linux.iter().flat_map(|linux| &linux.namespaces);
+    listed.map(|namespace| kind_of(namespace.kind)).collect()
 }
 
 fn kind_of(kind: NamespaceKind) -> Kind {

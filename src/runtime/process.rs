@@ -13,7 +13,10 @@ use nix::unistd::{
     Gid, Uid, chdir, execve, fchown, getcwd, getegid, geteuid, setgroups, setresgid, setresuid,
 };
 
+use super::seccomp::Filter;
 use crate::error::{Doing, Error, Kind, Result};
+use crate::oci::Spec;
+use crate::oci::linux::Linux;
 use crate::oci::process::{Process, Rlimit};
 use crate::sys::capability::Set;
 use crate::sys::path::Root;
@@ -21,9 +24,11 @@ use crate::sys::{descriptor, signal};
 
 mod grants;
 mod program;
+mod schedule;
 mod user;
 
 use grants::Grants;
+use schedule::Conduct;
 
 /// A process that is going to be the container's, made ready as far as can be without it.
 #[derive(Debug)]
@@ -38,8 +43,10 @@ pub(super) struct Plan {
     groups: Option<Vec<Gid>>,
     umask: Option<Mode>,
     rlimits: Vec<(Resource, Rlimit)>,
+    conduct: Conduct,
     grants: Grants,
     no_new_privileges: bool,
+    filter: Option<Filter>,
     /// The first descriptor that does not reach the program.
     first_closed: RawFd,
     /// The program's file, once it is looked up.
@@ -53,6 +60,7 @@ impl Plan {
     /// Errors: [`Kind::Invalid`] for groups where none can be chosen.
     pub(super) fn of(
         process: &Process,
+        linux: Option<&Linux>,
         preserve: u32,
         may_choose_groups: bool,
     ) -> Result<(Self, Vec<String>)> {
@@ -83,14 +91,26 @@ impl Plan {
                 .iter()
                 .map(|limit| Ok((resource(limit)?, limit.clone())))
                 .collect::<Result<_>>()?,
+            conduct: Conduct::of(process, linux)?,
             grants,
             no_new_privileges: process.no_new_privileges,
+            filter: None,
             first_closed: RawFd::try_from(preserve.saturating_add(passed))
                 .unwrap_or(RawFd::MAX - 3)
                 .saturating_add(3),
             file: CString::default(),
         };
         Ok((plan, warnings))
+    }
+
+    /// Puts it under the filter of its container. What is odd about that comes back as text.
+    pub(super) fn filter_by(&mut self, spec: &Spec) -> Result<Vec<String>> {
+        let Some(profile) = spec.linux.as_ref().and_then(|linux| linux.seccomp.as_ref()) else {
+            return Ok(Vec::new());
+        };
+        let (filter, warnings) = Filter::of(profile)?;
+        self.filter = Some(filter);
+        Ok(warnings)
     }
 
     /// Leaves out the capabilities that this process has not itself, and says which.
@@ -105,6 +125,7 @@ impl Plan {
             setrlimit(*resource, limit.soft, limit.hard)
                 .doing(format_args!("setrlimit(2) {}", limit.kind), "")?;
         }
+        self.conduct.apply()?;
         self.own_stdio()?;
         if !self.has_home {
             self.env.push(c_string(&format!("HOME={}", user::home(self.uid.as_raw())?))?);
@@ -114,6 +135,9 @@ impl Plan {
         descriptor::close_on_exec_from(self.first_closed)?;
         if self.no_new_privileges {
             set_no_new_privs().doing("prctl(2) PR_SET_NO_NEW_PRIVS", "")?;
+        } else {
+            // Who may gain privileges needs one to be filtered, and is about to lose it.
+            self.load_filter()?;
         }
         self.grants.limit()?;
         self.become_user()?;
@@ -129,8 +153,16 @@ impl Plan {
 
     /// Executes the program. Errors: [`Kind::CommandNotFound`], [`Kind::NotExecutable`].
     pub(super) fn execute(&self) -> Result<Infallible> {
+        if self.no_new_privileges {
+            // As late as can be: a filter need not permit what we did until now.
+            self.load_filter()?;
+        }
         execve(&self.file, &self.args, &self.env)
             .map_err(|errno| program::refused(&self.args, &self.file, errno))
+    }
+
+    fn load_filter(&self) -> Result<()> {
+        self.filter.as_ref().map_or(Ok(()), Filter::load)
     }
 
     /// In one order only: each of these calls takes away what the one before needs.

@@ -8,15 +8,19 @@
 //!
 //! A limit that cannot be set is none of them: that is an error.
 
+use std::sync::OnceLock;
+
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
 use crate::error::{Error, Kind};
 use crate::oci::Spec;
+use crate::sys::file::text;
 
 /// Whether this user is not the host's root.
 pub(super) fn applies() -> bool {
-    !geteuid().is_root() || !owns_host_ids()
+    static APPLIES: OnceLock<bool> = OnceLock::new();
+    *APPLIES.get_or_init(|| !geteuid().is_root() || !owns_host_ids())
 }
 
 /// Whether a refusal is of those that are to be expected then.
@@ -46,7 +50,7 @@ pub(super) fn warnings(spec: &Spec) -> Vec<String> {
 
 /// Root in a user namespace has a map of fewer ids than all.
 fn owns_host_ids() -> bool {
-    std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| {
+    text("/proc/self/uid_map").is_ok_and(|map| {
         let numbers: Vec<_> = map.split_whitespace().collect();
         numbers == ["0", "0", "4294967295"]
     })

@@ -184,7 +184,7 @@ impl Container {
     }
 
     /// The configuration that it was made with.
-    pub(super) fn spec(&self) -> Result<Spec> {
+    pub fn spec(&self) -> Result<Spec> {
         strict::parse(CONFIG, &read_regular(&self.dir.join(CONFIG))?)
     }
 

@@ -20,11 +20,9 @@ pub(super) fn refuse(spec: &Spec) -> Result<()> {
     let linux = spec.linux.as_ref().unwrap_or(&default);
     let fields = [
         ("linux.netDevices", !linux.net_devices.is_empty()),
-        ("linux.seccomp", linux.seccomp.is_some()),
         ("linux.mountLabel", is_set(linux.mount_label.as_ref())),
         ("linux.intelRdt", linux.intel_rdt.is_some()),
         ("linux.memoryPolicy", linux.memory_policy.is_some()),
-        ("linux.personality", linux.personality.is_some()),
     ];
     first(fields)?;
     namespaces(linux)
@@ -35,8 +33,6 @@ pub(super) fn refuse_process(path: &str, process: &Process) -> Result<()> {
     let fields = [
         ("apparmorProfile", is_set(process.apparmor_profile.as_ref())),
         ("selinuxLabel", is_set(process.selinux_label.as_ref())),
-        ("scheduler", process.scheduler.is_some()),
-        ("ioPriority", process.io_priority.is_some()),
         ("execCPUAffinity", process.exec_cpu_affinity.is_some()),
     ];
     match fields.iter().find(|(_, is_set)| *is_set) {
@@ -83,12 +79,10 @@ mod tests {
         let mount = r#""namespaces": [{"type": "mount"}]"#;
         let table = [
             (r#""process": {"cwd": "/", "args": ["a"], "apparmorProfile": "b"}"#.to_owned(), "process.apparmorProfile"),
-            (r#""process": {"cwd": "/", "args": ["a"], "scheduler": {"policy": "SCHED_IDLE"}}"#.to_owned(), "process.scheduler"),
             (
                 r#""mounts": [{"destination": "/a", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]"#.to_owned(),
                 "mounts[0].uidMappings",
             ),
-            (format!(r#""linux": {{{mount}, "seccomp": {{"defaultAction": "SCMP_ACT_ALLOW"}}}}"#), "linux.seccomp"),
             (format!(r#""linux": {{{mount}, "netDevices": {{"eth0": {{}}}}}}"#), "linux.netDevices"),
             (r#""linux": {"namespaces": [{"type": "mount", "path": "/a"}]}"#.to_owned(), "linux.namespaces[0].path"),
             (r#""linux": {}"#.to_owned(), "linux.namespaces"),

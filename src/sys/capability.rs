@@ -7,7 +7,7 @@ use std::fmt::{self, Debug, Display};
 use std::str::FromStr;
 
 use super::outcome;
-use crate::error::{Doing, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 
 mod names;
 mod sets;
@@ -133,7 +133,7 @@ impl Debug for Set {
 /// reading it; [`Kind::System`] if there is no such number in it.
 pub fn last() -> Result<u8> {
     let path = "/proc/sys/kernel/cap_last_cap";
-    let text = std::fs::read_to_string(path).doing("read", path)?;
+    let text = super::file::text(path)?;
     parse_last(&text)
         .ok_or_else(|| Error::refused(Kind::System, "read", path, format!("{text:?} is no capability")))
 }

@@ -146,6 +146,18 @@ impl Namespace {
     }
 }
 
+/// Moves this process into several namespaces of another at once, setns(2) with a process's descriptor, Linux 5.8: all of
+/// them or none. For [`Kind::Pid`] only the children made afterwards. Errors as for [`Namespace::enter`]; ESRCH if that
+/// process has ended.
+pub fn enter_those_of(process: BorrowedFd<'_>, kinds: &[Kind]) -> Result<()> {
+    let flags = kinds.iter().fold(CloneFlags::empty(), |flags, kind| flags | kind.flag());
+    if flags.is_empty() {
+        return Ok(());
+    }
+    setns(process, flags)
+        .doing(format_args!("setns(2) {} of", flag_names(kinds)), "the container's first process")
+}
+
 impl AsFd for Namespace {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()

@@ -6,6 +6,7 @@
 use crate::kit::{Case, Lab, Need, Outcome, case};
 use crate::steps::snapshot;
 
+mod engines;
 pub(super) mod machine;
 mod normal;
 mod sockets;
@@ -21,6 +22,7 @@ const RELEASES: [Need; 3] = [
 
 pub(super) fn cases() -> Vec<Case> {
     let needs = [&machine::NEEDS[..], &RELEASES].concat();
+    let all = [&needs[..], &engines::NEEDS].concat();
     let case_of = |name: &str, body: fn(&Lab) -> Outcome| case(format!("docker: {name}"), &needs, body);
     let case_with = |programs: &[&'static str], name: &str, body: fn(&Lab) -> Outcome| {
         let programs: Vec<_> = programs.iter().map(|program| Need::Program(program)).collect();
@@ -44,6 +46,8 @@ pub(super) fn cases() -> Vec<Case> {
             "a passed socket is there before the daemon",
             sockets::passed,
         ),
+        case("docker: three engines, and whom each starts", &all, engines::made),
+        case("docker: three engines, and who stays", &all, engines::stay),
         case_with(&["openssl"], "without a certificate nobody gets in", sockets::tls),
     ]
 }

@@ -22,6 +22,13 @@ pub(crate) fn cases() -> Vec<Case> {
     vec![
         case("exercises: begun, failed, hinted, passed", &[Need::Namespaces, cargo], a_learner),
         case("exercises: what the book shows of one", &[Need::Namespaces, cargo], shown),
+        case(
+            "exercises: what is left of the lessons becomes the learner's",
+            &[Need::Namespaces, cargo],
+            owned,
+        ),
+        case("exercises: git does not see what a learner writes", &[Need::Program("git")], unseen_by_git),
+        case("exercises: an editor builds beside cargo, and checks no other package", &[], editor),
         case("exercises: prove notices what is planted", &[Need::Namespaces, cargo], planted),
         case("exercises: each way to run is a way to see", &[Need::Namespaces, cargo], each_way),
         case("exercises: it is said that steps/ was changed", &[cargo, Need::Program("git")], changed_steps),
@@ -121,6 +128,7 @@ fn a_learner(lab: &Lab) -> Outcome {
         &learner.dive(&["check"])?.ended_with(1)?,
         &["seen      docker-dive sentinel", "began outside of its root"],
     )?;
+    blesses_nothing(&learner)?;
     let hint = learner.dive(&["hint"])?.ended_with(0)?;
     holds(&hint, &["began outside of its root", "1. A process has", "2 more"])?;
     holds(&learner.dive(&["hint"])?.ended_with(0)?, &["2. chroot(2)", "1 more"])?;
@@ -148,6 +156,109 @@ fn a_learner(lab: &Lab) -> Outcome {
     goes_on(&learner)?;
     is_watched(&learner, &[])?;
     is_watched(&learner, &["--poll"])
+}
+
+/// Whatever insta is told, a check only reads what is expected.
+fn blesses_nothing(learner: &Learner<'_>) -> Outcome {
+    let expected = || -> Result<Vec<_>, String> {
+        let entries = fs::read_dir(exercise("01.01").join("expected")).map_err(|error| error.to_string())?;
+        let mut texts = Vec::new();
+        for entry in entries.flatten() {
+            texts.push((entry.file_name(), read(&entry.path())?));
+        }
+        texts.sort();
+        Ok(texts)
+    };
+    let before = expected()?;
+    assert!(before.len() > 1, "{before:?}");
+    for value in ["always", "new", "force"] {
+        Ran::of(learner.command(&["check"]).env("INSTA_UPDATE", value))?.ended_with(1)?;
+        assert_eq!(expected()?, before, "INSTA_UPDATE={value}");
+    }
+    Ok(())
+}
+
+/// A container with solutions in it, and the runtime that `own` makes of it: it does what lesson 05 does, without a lesson.
+fn owned(lab: &Lab) -> Outcome {
+    let learner = Learner::new(lab, "owned", Path::new(ROOT))?;
+    learner.dive(&["own"])?.ended_with(125)?.says(&["container/main.rs", "cargo dive start"])?;
+    learner.dive(&["catchup", "05"])?.ended_with(0)?;
+    let listed = learner.dive(&["list"])?.ended_with(0)?;
+    holds(
+        &listed,
+        &["what your container still takes", "step_00  Program", "step_05  Bundle, mount", "cargo dive own"],
+    )?;
+    assert!(!listed.stdout.contains("step_04"), "its functions are the learner's: {}", listed.stdout);
+    let takes = |program: &str| -> Result<Value, String> {
+        let report = learner.dive(&["report", "--json"])?.succeeded()?;
+        let report: Value = serde_json::from_str(&report).map_err(|error| error.to_string())?;
+        Ok(report[program].clone())
+    };
+    assert_eq!(takes("runtime takes")?, Value::Null);
+    assert_eq!(takes("container takes")?["step_00"], "Program");
+
+    holds(
+        &learner.dive(&["own"])?.ended_with(0)?,
+        &["src/bin/runtime", "lesson_00, lesson_01", "lesson_05"],
+    )?;
+    learner.dive(&["own"])?.ended_with(125)?.says(&["EEXIST", "yours already"])?;
+    let runtime = learner.work.join("src/bin/runtime");
+    let main = read(&runtime.join("main.rs"))?;
+    assert!(main.contains("use crate::lesson_00::Program;") && main.contains("mod pivot;"), "{main}");
+    assert!(runtime.join("pivot.rs").is_file() && runtime.join("lesson_02/reap.rs").is_file());
+    assert_eq!(takes("runtime takes")?, serde_json::json!({}));
+    holds(
+        &learner.dive(&["list"])?.ended_with(0)?,
+        &["your runtime takes nothing from the lessons: it is yours"],
+    )?;
+    // What is taken again is told again.
+    change(&runtime.join("main.rs"), "use crate::lesson_00::Program;", "use step_00::Program;")?;
+    holds(&learner.dive(&["list"])?.ended_with(0)?, &["what your runtime still takes", "step_00  Program"])?;
+    change(&runtime.join("main.rs"), "use step_00::Program;", "use crate::lesson_00::Program;")?;
+
+    let mut cargo = lab.command("cargo");
+    cargo.args(["build", "--quiet", "--offline", "--bin", "runtime", "--manifest-path"]);
+    cargo.arg(learner.work.join("Cargo.toml")).env("CARGO_TARGET_DIR", target(lab)).current_dir(ROOT);
+    let built = Ran::of(&mut cargo)?.ended_with(0)?;
+    assert!(!built.stderr.contains("warning"), "{}", built.stderr);
+    let own = target(lab).join("debug/runtime");
+    let seen = Ran::of(&mut lab.command(&own.display().to_string()))?.ended_with(0)?;
+    assert_eq!(seen.stdout, lab.run("step-05", &[])?.ended_with(0)?.stdout);
+    holds(&seen, &["mnt:NEW", "BLOCKED(ENOENT)"])
+}
+
+/// In a repository of the case's own, with the course's .gitignore.
+fn unseen_by_git(lab: &Lab) -> Outcome {
+    let git = |words: &[&str]| Ran::of(lab.command("git").args(words).env("HOME", lab.dir()));
+    git(&["init", "--quiet"])?.ended_with(0)?;
+    fs::copy(Path::new(ROOT).join(".gitignore"), lab.dir().join(".gitignore"))
+        .map_err(|error| error.to_string())?;
+    let learners = [
+        "work/src/bin/container/main.rs",
+        "work/src/bin/container/pivot.rs",
+        "work/src/bin/facts-04-02.rs",
+        "work/src/bin/runtime/lesson_00/mod.rs",
+        "work/progress.toml",
+        "work/kept/1/main.rs",
+        "target/dive/twin/Cargo.toml",
+    ];
+    for path in learners {
+        git(&["check-ignore", "--quiet", path])?.ended_with(0)?;
+    }
+    for path in ["work/Cargo.toml", "work/src/lib.rs", "steps/04-pivot-root/src/lib.rs"] {
+        git(&["check-ignore", "--quiet", path])?.ended_with(1)?;
+    }
+    Ok(())
+}
+
+/// rust-analyzer: a target folder of its own, or it and `cargo dive watch` wait for each other; and no word about a package
+/// that is not the learner's.
+fn editor(_: &Lab) -> Outcome {
+    let settings: Value = serde_json::from_str(&read(&Path::new(ROOT).join(".vscode/settings.json"))?)
+        .map_err(|error| error.to_string())?;
+    assert_eq!(settings["rust-analyzer.cargo.targetDir"], true);
+    assert_eq!(settings["rust-analyzer.check.workspace"], false);
+    Ok(())
 }
 
 /// An answer that people really write, its hint, and the solution, as the page on how to read the book has them.

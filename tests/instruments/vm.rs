@@ -94,6 +94,13 @@ fn passes_exactly(lab: &Lab) -> Outcome {
     assert_eq!(String::from_utf8_lossy(&output.stderr), complaint);
     assert!(expect(&output, 0, &said).is_err() && expect(&output, 42, b"a b|").is_err());
     assert_eq!(directories(lab), 0);
+
+    let script = "umask 027; exec \"$0\" vm -- sh -c umask";
+    let mut shell = lab.command("sh");
+    shell.args(["-c", script]).arg(lab.bin("dive")).stdin(Stdio::null());
+    let output = run(lab, &mut shell)?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said, "0027\n", "{output:?}");
     Ok(())
 }
 

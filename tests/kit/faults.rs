@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use super::need::{allowed, unmet};
-use super::{Case, Lab, Need, Outcome, case};
+use super::{Case, Lab, Need, Outcome, Ran, case};
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -42,6 +42,7 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(leaks) if leaks.is_empty() => Ok(()),
             other => Err(format!("{other:?}")),
         }),
+        case("lab: what a killed one left goes with the next", &[], killed),
         case("harness: another release than the one that is needed is a skip", &[], |_| {
             assert_eq!(unmet(&[Need::Version("tar", "tar")]), None, "there is no tar");
             let other = unmet(&[Need::Version("tar", " 0.1.")]);
@@ -59,6 +60,25 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(())
         }),
     ]
+}
+
+/// `kill -9` leaves a lab no time; the next one finds its directory unlocked. A living one's stays.
+fn killed(lab: &Lab) -> Outcome {
+    let dir = lab.dir().join("labs");
+    fs::create_dir(&dir).map_err(|error| error.to_string())?;
+    let labs = || fs::read_dir(&dir).into_iter().flatten().count();
+    let run = |script: &str| {
+        let mut command = lab.command("dive");
+        Ran::of(command.args(["lab", "--", "sh", "-c", script]).env("TMPDIR", &dir))
+    };
+    run("kill -9 $PPID")?;
+    assert_eq!(labs(), 1, "it had no time to clean up");
+    let nested =
+        format!("TMPDIR={} {} lab -- ls {}", dir.display(), lab.bin("dive").display(), dir.display());
+    let next = run(&nested)?.ended_with(0)?.says(&["removed what a killed run left"])?;
+    assert_eq!(next.stdout.lines().count(), 2, "two that live, one in the other: {}", next.stdout);
+    assert_eq!(labs(), 0);
+    Ok(())
 }
 
 fn noticed(lab: &Lab, leak: &str) -> Outcome {

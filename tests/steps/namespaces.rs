@@ -92,6 +92,14 @@ fn of_step_02() -> Vec<Behaviour> {
             Ok(())
         })
         .until(2),
+        since(2, "--init outlives an orphan that a real-time signal ends", |lab, step| {
+            let script = "(sh -c 'kill -34 $$' &); sleep 0.3; echo alive";
+            let ran = lab.run(&step.name(), &["run", "--init", "sh", "-c", script])?.ended_with(0)?;
+            assert_eq!(ran.stdout, "alive\n");
+            let lost = lab.run(&step.name(), &["run", "--init", "sh", "-c", "kill -34 $$"])?;
+            lost.ended_with(255).map(drop)
+        })
+        .until(2),
         since(2, "only the namespaces that were asked for are new", |lab, step| {
             let words = ["run", "--namespaces", "uts,mnt", "/bin/guest", "report", "--json"];
             let text = lab.run(&step.name(), &words)?.succeeded()?;

@@ -59,6 +59,11 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             if text.contains("DIVE_TOKEN=seen") { Ok(()) } else { Err(text) }
         })
         .until(0),
+        since(0, "that a real-time signal ended the command is said", |lab, step| {
+            let ran = lab.run(&step.name(), &["run", "sh", "-c", "kill -34 $$"])?.ended_with(125)?;
+            ran.says(&["a real-time signal ended it"]).map(drop)
+        })
+        .until(0),
         since(0, "needs a command", |lab, step| {
             let ran = lab.run(&step.name(), &["run"])?.ended_with(2)?;
             ran.says(&["required arguments were not provided"]).map(drop)

@@ -18,6 +18,15 @@ pub struct Exercise {
     pub minutes: usize,
     /// What it needs: `T0` to `T3`.
     pub tier: Tier,
+    /// What `check` runs; each run may need more.
+    #[serde(default, rename = "run")]
+    runs: Vec<Run>,
+}
+
+/// A run of the learner's program.
+#[derive(Clone, Debug, Deserialize)]
+struct Run {
+    tier: Tier,
 }
 
 /// A privilege tier, by its number or by its name.
@@ -72,7 +81,7 @@ pub fn card(tree: &Tree, id: &str) -> Result<(String, usize), String> {
     let (id, folder) =
         found.ok_or_else(|| format!("exercise: there is no steps/{lesson}-*/exercises/{number}-*"))?;
     let exercise = load(&id, &folder)?;
-    let tier = exercise.tier.told();
+    let tier = exercise.needs();
     let html = format!(
         "<div class=\"exercise\" id=\"exercise-{id}\"><p><b>{id}</b> {} <span class=\"dim\">{} minutes; {tier}</span></p> {command}",
         escape(&exercise.title),
@@ -93,13 +102,29 @@ pub fn wrong(tree: &Tree, words: &str) -> Result<String, String> {
     }
 }
 
+impl Exercise {
+    /// What it needs, and what only a part of it needs: without that the part is skipped, and the rest is checked.
+    fn needs(&self) -> String {
+        let least = self.tier.told();
+        let most = self.runs.iter().map(|run| &run.tier).max_by_key(|tier| tier.name());
+        match most {
+            Some(most) if most.name() > self.tier.name() => format!("{least}; a part {}", most.told()),
+            _ => least,
+        }
+    }
+}
+
 impl Tier {
-    fn told(&self) -> String {
-        let name = match self {
+    /// `T1`, which is also their order.
+    fn name(&self) -> String {
+        match self {
             Self::Number(number) => format!("T{number}"),
             Self::Name(name) => name.to_uppercase(),
-        };
-        match &*name {
+        }
+    }
+
+    fn told(&self) -> String {
+        match &*self.name() {
             "T0" => "needs nothing but a compiler".into(),
             "T1" => "needs user namespaces".into(),
             "T2" => "needs root and control groups".into(),
@@ -125,6 +150,8 @@ fn load(id: &str, folder: &std::path::Path) -> Result<Exercise, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::check::planted::Planted;
 
@@ -135,6 +162,12 @@ mod tests {
         planted.file(folder, "title = \"Let go of <it>\"\nminutes = 15\ntier = \"T1\"\nneeds = []\n");
         let (html, minutes) = card(&planted.tree, "04.02").unwrap();
         assert_eq!(minutes, 15);
+        let part =
+            "title = \"A\"\nminutes = 1\ntier = \"T0\"\n[[run]]\ntier = \"T0\"\n[[run]]\ntier = \"T2\"\n";
+        planted.file("steps/04-pivot-root/exercises/03-part/exercise.toml", part);
+        let told = "1 minutes; needs nothing but a compiler; a part needs root and control groups";
+        assert!(card(&planted.tree, "04.03").unwrap().0.contains(told));
+        fs::remove_dir_all(planted.tree.root().join("steps/04-pivot-root/exercises/03-part")).unwrap();
         for part in ["Let go of &lt;it&gt;", "15 minutes; needs user namespaces", "cargo dive start 04.02"] {
             assert!(html.contains(part), "{html}");
         }

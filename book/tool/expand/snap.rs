@@ -100,15 +100,16 @@ fn terminal(name: &str, command: &str, lines: &[&str], cut: (bool, bool), whole:
     html + "</samp></pre></figure>"
 }
 
-/// The prompt, and as whom the command was run: what follows the first point of the name.
+/// The prompt, and as whom the command was run: how the name ends, `step-06.root` or `step-06.matrix.root`.
 fn whom(name: &str) -> (&'static str, &'static str) {
-    match name.split_once('.').map_or("", |(_, surroundings)| surroundings) {
-        "root" => ("#", "as root"),
-        "user" => ("$", "as an ordinary user"),
-        "docker" => ("#", "as root, in a container as Docker makes it"),
-        "user.without-cgroups" => ("$", "as an ordinary user who may make no control groups"),
-        _ => ("$", ""),
-    }
+    let known = [
+        (".root", "#", "as root"),
+        (".user", "$", "as an ordinary user"),
+        (".docker", "#", "as root, in a container as Docker makes it"),
+        (".user.without-cgroups", "$", "as an ordinary user who may make no control groups"),
+    ];
+    let ends = known.into_iter().find(|(end, ..)| name.ends_with(end));
+    ends.map_or(("$", ""), |(_, prompt, whom)| (prompt, whom))
 }
 
 /// Cargo is nothing for root, who runs what was built before: `cargo run -p step-04 -- run sh` and `cargo dive view`
@@ -143,6 +144,17 @@ mod tests {
         planted.file("tests/snapshots/mute.snap", "---\nsource: t.rs\n---\ntext\n");
         planted.file("tests/snapshots/bare.snap", "text\n");
         figure(&planted.tree, words)
+    }
+
+    #[test]
+    fn the_end_of_the_name_says_as_whom() {
+        assert_eq!(whom("step-06.matrix.root").1, "as root");
+        assert_eq!(whom("step-06.user").1, "as an ordinary user");
+        assert_eq!(
+            whom("step-03.user.without-cgroups").1,
+            "as an ordinary user who may make no control groups"
+        );
+        assert_eq!(whom("step-06.filter"), ("$", ""));
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! hierarchy of version 1, and one of version 2 may stand beside them without controllers: it can still freeze and
 //! kill, and a child can be born in it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Doing, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
+use crate::sys::file::text;
 
 /// The version of a hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,15 +27,19 @@ pub(crate) struct Hierarchy {
     pub(crate) top: PathBuf,
     /// Its controllers, and its name as `name=systemd`, in version 1.
     pub(crate) controllers: Vec<String>,
-    /// Where this process stands, below the top.
+    /// Where the process that was asked for stands, below the top.
     pub(crate) own: PathBuf,
 }
 
 impl Hierarchy {
     /// All that are mounted. Errors: those of reading procfs; [`Kind::Unsupported`] if there is none.
     pub(crate) fn all() -> Result<Vec<Self>> {
-        let read = |path: &str| fs::read_to_string(path).doing("read", path);
-        let found = parse(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?);
+        Self::of("self")
+    }
+
+    /// The same, with where another process stands.
+    pub(crate) fn of(process: &str) -> Result<Vec<Self>> {
+        let found = parse(&text("/proc/self/mountinfo")?, &text(format!("/proc/{process}/cgroup"))?);
         if found.is_empty() {
             return Err(Error::refused(Kind::Unsupported, "look for cgroups", "", "no hierarchy is mounted"));
         }

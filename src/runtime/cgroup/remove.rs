@@ -102,24 +102,44 @@ fn with_children(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Removes the cgroups that we have made, as long as they are empty. Whether all of them are gone afterwards.
+pub(crate) fn remove_empty(places: &[Place]) -> bool {
+    let mut gone = true;
+    for place in places {
+        let Some(above) = above(place) else { continue };
+        match fs::remove_dir(&place.dir).doing("rmdir(2)", &place.dir) {
+            Err(error) if !is_gone(&error) => gone = false,
+            _ => remove_above(above),
+        }
+    }
+    gone
+}
+
 /// Removes the cgroups that we have made, with all below them, and then looks whether they are gone. Directories above them
 /// that we have made go as well, as far as nobody else uses them by now.
 ///
 /// Errors: [`Kind::Busy`] for one that stays.
 pub(crate) fn remove(places: &[Place]) -> Result<()> {
     for place in places {
-        let Some((own, above)) = place.ours.split_last() else { continue };
-        if *own != place.dir {
-            continue;
-        }
-        remove_tree(own)?;
-        for dir in above.iter().rev() {
-            if fs::remove_dir(dir).is_err() {
-                break;
-            }
+        if let Some(above) = above(place) {
+            remove_tree(&place.dir)?;
+            remove_above(above);
         }
     }
     Ok(())
+}
+
+/// The directories above a cgroup that we have made, if we have made it itself.
+fn above(place: &Place) -> Option<&[PathBuf]> {
+    place.ours.split_last().filter(|(own, _)| **own == place.dir).map(|(_, above)| above)
+}
+
+fn remove_above(above: &[PathBuf]) {
+    for dir in above.iter().rev() {
+        if fs::remove_dir(dir).is_err() {
+            break;
+        }
+    }
 }
 
 fn remove_tree(top: &Path) -> Result<()> {

@@ -1,11 +1,11 @@
-//! What is written to the files of a cgroup for the limits of a configuration. Pure: a list of files and values.
+//! What is written to the files of a cgroup for the limits of a configuration. Pure: a list of files and values. (Rules
+//! about devices are no files everywhere: they stand in `device`.)
 
 use super::Version;
 use crate::error::{Error, Kind, Result};
 use crate::oci::resources::{Cpu, Memory, Resources};
 
 mod block;
-mod device;
 
 /// A value for a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +64,9 @@ pub(crate) fn writes(resources: &Resources, version: Version) -> Result<Vec<Writ
         list.push(write("rdma", "rdma.max", value, "linux.resources.rdma"));
     }
     network(resources, version, &mut list)?;
-    match version {
-        Version::One if !resources.unified.is_empty() => {
-            return Err(not_here(
-                "linux.resources.unified",
-                "it names files of version 2, which has no controllers here",
-            ));
-        }
-        Version::One => device::writes(&resources.devices, &mut list),
-        // Rules about devices are a program in version 2: not a file.
-        Version::Two => {}
+    if version == Version::One && !resources.unified.is_empty() {
+        let reason = "it names files of version 2, which has no controllers here";
+        return Err(not_here("linux.resources.unified", reason));
     }
     for (file, value) in &resources.unified {
         list.push(write("", file.as_str(), value, "linux.resources.unified"));
@@ -215,13 +208,10 @@ fn senseless(field: &str, reason: &str) -> Error {
     Error::refused(Kind::Invalid, "config.json", field, reason)
 }
 
-/// Whether anything but rules about devices is limited.
+/// Whether anything is limited. Rules about devices are no limit.
 pub(crate) fn limits_anything(resources: &Resources) -> bool {
-    let without_devices = Resources { devices: Vec::new(), ..resources.clone() };
-    [Version::One, Version::Two].iter().any(|version| {
-        writes(&without_devices, *version)
-            .map_or(true, |list| list.iter().any(|write| write.controller != "devices"))
-    })
+    let asks = |version| writes(resources, version).map_or(true, |list| !list.is_empty());
+    asks(Version::One) || asks(Version::Two)
 }
 
 #[cfg(test)]

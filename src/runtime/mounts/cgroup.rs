@@ -8,7 +8,7 @@ use nix::unistd::symlinkat;
 
 use super::super::cgroup::Place;
 use super::{Planned, Surroundings, change, host_directory};
-use crate::error::{Doing, Error, Kind, Result};
+use crate::error::{Doing, Result};
 use crate::sys::mount::{Attributes, Configuration, Extent, Tree};
 use crate::sys::path::Root;
 
@@ -28,10 +28,6 @@ pub(super) fn mount(root: &Root, mount: &Planned, surroundings: &Surroundings<'_
         };
         tree.attach(onto.as_fd())?;
         return mount.propagate(&tree);
-    }
-    if ones.is_empty() {
-        let reason = "the container has no cgroups: this user may make none";
-        return Err(Error::refused(Kind::Denied, "mount cgroups onto", &mount.destination, reason));
     }
     let system = Configuration::open("tmpfs")?;
     system.set("source", "cgroup")?;
@@ -54,6 +50,7 @@ fn one(inside: &Root, place: &Place, attributes: Attributes, surroundings: &Surr
     let onto = inside.make_directory(Path::new(name), DIRECTORY)?;
     let tree = if surroundings.own_cgroup {
         let system = Configuration::open("cgroup")?;
+        system.set("source", "cgroup")?;
         for controller in &place.controllers {
             match controller.split_once('=') {
                 Some((key, value)) => system.set(key, value)?,

@@ -27,7 +27,7 @@ pub(super) const X32_BIT: u32 = 0x4000_0000;
 
 /// Those of the specification (`config-linux.md`, "Seccomp") that no kernel of the machines which we run on has. A filter
 /// for them would never be asked, and whoever came with their mark is ended as one who is not listed.
-const ELSEWHERE: [&str; 16] = [
+const ELSEWHERE: [&str; 17] = [
     "SCMP_ARCH_MIPS",
     "SCMP_ARCH_MIPS64",
     "SCMP_ARCH_MIPS64N32",
@@ -43,6 +43,7 @@ const ELSEWHERE: [&str; 16] = [
     "SCMP_ARCH_PARISC64",
     "SCMP_ARCH_LOONGARCH64",
     "SCMP_ARCH_M68K",
+    "SCMP_ARCH_SH",
     "SCMP_ARCH_SHEB",
 ];
 

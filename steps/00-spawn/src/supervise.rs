@@ -73,7 +73,14 @@ impl Child {
                 self.send(signal)?;
             }
         }
-        let status = waitpid(self.pid, None).doing("waitpid(2)", self.pid.to_string().as_str())?;
+        let status = match waitpid(self.pid, None) {
+            // The crate that makes this call has no names for real-time signals, and loses which one it was.
+            Err(Errno::EINVAL) => {
+                let reason = "a real-time signal ended it, and which one is not told";
+                return Err(Error::refused("tell how it ended:", self.pid, reason));
+            }
+            outcome => outcome.doing("waitpid(2)", self.pid.to_string().as_str())?,
+        };
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&self.mask_before), None).doing("sigprocmask(2)", "")?;
         match self.errors.read() {
             Some(error) => Err(error),

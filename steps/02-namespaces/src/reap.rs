@@ -55,9 +55,12 @@ fn reap(command: Pid) -> Result<Option<u8>> {
     let mut ended = None;
     loop {
         match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(ended),
+            Ok(WaitStatus::StillAlive) => return Ok(ended),
+            // Nobody is left. If the command was not met, a real-time signal ended it, too.
+            Err(Errno::ECHILD) => return Ok(ended.or(Some(u8::MAX))),
             Ok(status) if status.pid() == Some(command) => ended = Some(exit_status(status)),
-            Ok(_) => {}
+            // An orphan. EINVAL: a real-time signal ended it, for which the crate that makes the call has no name.
+            Ok(_) | Err(Errno::EINVAL) => {}
             Err(errno) => return Err(errno).doing("waitpid(2)", "-1"),
         }
     }

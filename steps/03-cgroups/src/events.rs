@@ -50,13 +50,11 @@ pub fn value(text: &str, key: &str) -> Option<u64> {
 }
 // ANCHOR_END: value
 
-// ANCHOR: pressure
 /// `total` of the line `some`: at least one task waited.
 pub fn pressure(text: &str) -> Option<u64> {
     let some = text.lines().find(|line| line.starts_with("some "))?;
     some.split(' ').find_map(|field| field.strip_prefix("total=")?.parse().ok())
 }
-// ANCHOR_END: pressure
 
 /// What happened, in words; nothing if nothing did.
 impl Display for Events {

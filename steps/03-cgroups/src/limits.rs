@@ -112,12 +112,10 @@ impl Cpus {
         quota.checked_mul(1000)?.checked_div(period).map(Self)
     }
 
-    // ANCHOR: quota
     /// Microseconds of CPU time in each [`PERIOD`]. The kernel refuses less than a millisecond.
     pub fn quota(self) -> u64 {
         (self.0 * (PERIOD / 1000)).max(1000)
     }
-    // ANCHOR_END: quota
 }
 
 impl FromStr for Cpus {

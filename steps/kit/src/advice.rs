@@ -59,8 +59,23 @@ pub fn on(machine: &Machine, error: &Error) -> Option<Advice> {
                    be worth something outside";
         return Some(advice(why, remedy::another_user(machine)));
     }
+    // No filter looks at what is written to a file; AppArmor, whose namespaces hold no capability, refuses this as well.
+    if map && errno == Errno::EPERM && machine.apparmor_restricts.as_deref() != Some("1") {
+        let why = "the kernel's rule for maps (user_namespaces(7)): each file is written once, and without privilege a map is one \
+                   line for one id, the writer's own; gid_map wants \"deny\" in setgroups before it";
+        return Some(advice(why, vec![]));
+    }
     if map || doing.contains("CLONE_NEWUSER") {
         return Some(user_namespace(errno, machine));
+    }
+    if errno == Errno::EPERM
+        && doing.starts_with("mount(2)")
+        && doing.contains("MS_REMOUNT")
+        && !machine.in_container()
+    {
+        let why = "a remount sets all flags anew, and those that came with the mount from outside of a user namespace are \
+                   locked: name them too (mount_namespaces(7)); without a namespace of one's own it needs CAP_SYS_ADMIN";
+        return Some(advice(why, vec![]));
     }
     if doing.contains("cgroup") && !doing.starts_with("mount(2)") {
         return cgroup(errno, machine);

@@ -52,13 +52,13 @@ impl Scratch {
     /// The same for who can end the containers that a dead run has left.
     pub fn new_after(bury: Bury<'_>) -> Result<Self> {
         let base = base()?;
-        sweep(&base, Some(bury));
+        sweep_and(&base, &prefix(), Some(bury));
         Self::within(&base)
     }
 
     /// Makes it in a directory of the caller's choice, which must be sticky or the user's own.
     pub fn within(base: &Path) -> Result<Self> {
-        sweep(base, None);
+        sweep_and(base, &prefix(), None);
         for _ in 0..16 {
             let path = base.join(unique());
             fs::create_dir(&path).doing("mkdir(2)", &path)?;
@@ -125,10 +125,15 @@ fn usable(dir: &Path) -> std::result::Result<(), String> {
     nix::unistd::access(dir, nix::unistd::AccessFlags::W_OK).map_err(|errno| errno.to_string())
 }
 
-/// Removes what killed runs of this user left in the directory, and says so.
-fn sweep(base: &Path, bury: Option<Bury<'_>>) {
-    let (entries, prefix) = (fs::read_dir(base).into_iter().flatten().flatten(), prefix());
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix)) {
+/// Removes what killed runs of this user left in the directory under names that begin so, and says it. A run that lives
+/// holds its directory's [`lock`].
+pub fn sweep(base: &Path, prefix: &str) {
+    sweep_and(base, prefix, None);
+}
+
+fn sweep_and(base: &Path, prefix: &str, bury: Option<Bury<'_>>) {
+    let entries = fs::read_dir(base).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
         let ours = entry.metadata().is_ok_and(|dir| dir.is_dir() && dir.uid() == geteuid().as_raw());
         let path = entry.path();
         if !ours {
@@ -192,10 +197,10 @@ mod tests {
         fs::create_dir(dead.join("closed")).expect("mkdir");
         fs::set_permissions(dead.join("closed"), fs::Permissions::from_mode(0o0)).expect("chmod");
         let held = lock(&living).expect("the lock");
-        sweep(base.path(), None);
+        sweep(base.path(), PREFIX);
         assert!(living.exists() && strange.exists() && !dead.exists());
         drop(held);
-        sweep(base.path(), None);
+        sweep(base.path(), PREFIX);
         assert!(!living.exists(), "its holder is gone");
     }
 
@@ -204,13 +209,14 @@ mod tests {
         let base = tempfile::tempdir().expect("a directory");
         let dead = base.path().join("docker-dive.dead");
         fs::create_dir_all(dead.join(CONTAINERS)).expect("mkdir");
-        sweep(base.path(), None);
+        sweep_and(base.path(), PREFIX, None);
         assert!(dead.exists());
-        sweep(base.path(), Some(&|_| Err(Error::refused("end", "a container", "it will not"))));
+        sweep_and(base.path(), PREFIX, Some(&|_| Err(Error::refused("end", "a container", "it will not"))));
         assert!(dead.exists(), "a container may still be there");
         let buried = std::cell::RefCell::new(PathBuf::new());
-        sweep(
+        sweep_and(
             base.path(),
+            PREFIX,
             Some(&|dir: &Path| {
                 buried.replace(dir.to_owned());
                 Ok(())

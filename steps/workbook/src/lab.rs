@@ -9,7 +9,7 @@
 //! - [`sentinel`]: what attacks are aimed at: a file, a process, a disk, all of them the lab's own
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,7 @@ use std::process::{Command, ExitStatus};
 use clap::Args as ClapArgs;
 use kit::{Doing, Error, Result, Tier, scratch};
 use nix::errno::Errno;
+use nix::fcntl::Flock;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -60,6 +61,8 @@ pub struct Lab {
     dir: TempDir,
     scratch: PathBuf,
     before: State,
+    /// Says that the directory's lab lives.
+    _lock: Flock<File>,
 }
 
 impl Lab {
@@ -82,8 +85,7 @@ impl Lab {
             mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)
                 .doing("mount(2) MS_PRIVATE on", "/")?;
         }
-        let dir =
-            tempfile::Builder::new().prefix("dive-lab-").tempdir().doing("mkdir(2)", "a lab's directory")?;
+        let (dir, lock) = own_dir()?;
         // Others than its owner work in it: a root that is borrowed, a user that an attack is tried as.
         open_to(dir.path(), 0o755)?;
         let scratch = dir.path().join("tmp");
@@ -95,7 +97,7 @@ impl Lab {
         }
         let name = format!("lab{:x}", std::process::id());
         let before = State::now(&name, &scratch)?;
-        Ok(Self { name, dir, scratch, before })
+        Ok(Self { name, dir, scratch, before, _lock: lock })
     }
 
     /// A directory to work in; it goes with the lab.
@@ -185,6 +187,21 @@ impl Drop for Lab {
         let mounted = !below().is_empty();
         self.dir.disable_cleanup(mounted);
     }
+}
+
+/// The lab's directory, locked; those of labs that were killed go first.
+fn own_dir() -> Result<(TempDir, Flock<File>)> {
+    const PREFIX: &str = "dive-lab-";
+    scratch::sweep(&std::env::temp_dir(), PREFIX);
+    for _ in 0..16 {
+        let dir = tempfile::Builder::new().prefix(PREFIX).tempdir().doing("mkdir(2)", "a lab's directory")?;
+        // Between mkdir and flock another lab's sweep may have taken it for a dead one's.
+        match scratch::lock(dir.path()) {
+            Some(lock) if dir.path().exists() => return Ok((dir, lock)),
+            _ => {}
+        }
+    }
+    Err(Error::refused("make a lab's directory", "", "others remove it as fast as it is made"))
 }
 
 /// Whoever executed this process may have left descriptors open in it. What runs in the lab shall not inherit

@@ -19,6 +19,7 @@ use kit::scratch::Scratch;
 use kit::{Doing, Error, Result};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{SigSet, Signal};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, access};
 use step_00::supervise::FORWARDED;
 use step_03::limits::Bytes;
@@ -45,8 +46,10 @@ pub const INSIDE: &str = "vm-inside";
 /// loopback network. It sees the host's files; what it writes goes to memory and is thrown away. Its /tmp, /run
 /// and /dev/shm are fresh (a working directory below /tmp is kept), and it has no network.
 ///
-/// The command gets PATH, HOME, TERM, LANG, NO_COLOR, CARGO*, RUST*, DIVE_* and a few more of this environment.
-/// Its standard output and error are pipes, and come out here apart. Its standard input is empty without -i.
+/// The command gets this working directory and file mode mask, and of this environment PATH, HOME, TERM, LANG,
+/// NO_COLOR, CARGO*, RUST*, DIVE_* and a few more. Its standard output and error are pipes, and come out here apart. Its
+/// standard input is empty without -i. It leads a session of its own without a terminal; limits and signals that are
+/// ignored here are not handed in.
 ///
 /// This guards against accidents, not against malice: root inside User-mode Linux could mount the host's files
 /// once more, with the rights of whoever started it here.
@@ -163,13 +166,20 @@ impl Args {
             needed: order::needed(&cwd, program, bin),
             cwd: cwd.into_os_string(),
             env,
-            umask: 0o022,
+            umask: own_umask(),
             user,
             input: self.interactive,
             modules: OsString::new(),
             writable: self.writable.iter().map(|dir| order::writable(dir)).collect::<Result<_>>()?,
         })
     }
+}
+
+/// It can only be read by setting it.
+fn own_umask() -> u32 {
+    let own = umask(Mode::empty());
+    umask(own);
+    own.bits()
 }
 
 /// Where packages are unpacked that are not installed: below the user's cache directory.

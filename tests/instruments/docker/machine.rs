@@ -28,7 +28,8 @@ pub(in crate::instruments) const NEEDS: [Need; 9] = [
     Need::Program("tar"),
 ];
 
-/// What runs as its process 1. The daemons are its children, as they are systemd's elsewhere, and so are orphans.
+/// What runs as its process 1. The daemons are its children, as they are systemd's elsewhere, and so are orphans: whenever
+/// the shell waits for anybody it reaps them. It must not end with the daemons, for all others would end with it.
 const BOOT: &str = "
 set -e
 hostname host
@@ -41,6 +42,7 @@ containerd -c $PWD/config.toml > containerd.log 2>&1 &
 while [ ! -S /run/containerd/containerd.sock ]; do sleep 0.05; done
 $LAUNCHER dockerd --config-file $PWD/daemon.json > dockerd.log 2>&1 &
 wait
+tail -f /dev/null
 ";
 
 /// Where programs are looked for: not in whatever else the tests' own PATH leads to, which is not the distribution's.
@@ -120,6 +122,11 @@ impl Machine {
         self.run(lab, &["docker", "import", "image.tar", "busybox"])?.succeeded().map(drop)
     }
 
+    /// The control group below which its containers are.
+    pub(in crate::instruments) fn group(&self) -> &str {
+        &self.group
+    }
+
     /// The words that lead into it, before a command.
     pub(in crate::instruments) fn door(&self, lab: &Lab) -> Vec<String> {
         let here = format!("--wd={}", lab.dir().display());
@@ -158,6 +165,11 @@ impl Machine {
     /// Waits until a line of a shell succeeds in it.
     pub(in crate::instruments) fn until(&self, lab: &Lab, what: &str, line: &str) -> Outcome {
         until(what, || self.shell(lab, line).is_ok_and(|ran| ran.status == 0))
+    }
+
+    /// Waits until nobody is a zombie in it: it stands in the list of processes until its parent has reaped it.
+    pub(in crate::instruments) fn settles(&self, lab: &Lab) -> Outcome {
+        self.until(lab, "the zombies are gone", "! ps -e -o args | grep -q '[d]efunct'")
     }
 
     /// Process numbers of its daemons, as the host has them.

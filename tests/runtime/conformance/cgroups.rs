@@ -16,7 +16,7 @@ pub(super) const CLAUSES: &[Clause] = &[
         "an absolute path begins at the top of each hierarchy",
         absolute,
     ),
-    clause("config-linux.md, Cgroups Path", Must, "two containers at one path are in one group", one_path),
+    clause("config-linux.md, Cgroups Path", Must, "one path is one group, each time", one_path),
     clause("config-linux.md, Memory", Must, "the limit of memory is this one", memory),
     clause("config-linux.md, PIDs", Must, "the limit of processes is this one", pids),
     clause("config-linux.md, CPU", Must, "quota, period and shares are these", cpu),
@@ -77,12 +77,15 @@ fn absolute(trial: &Trial<'_>) -> Outcome {
 }
 
 fn one_path(trial: &Trial<'_>) -> Outcome {
+    let of = |container: &Container<'_>| {
+        let pid = container.pid()?;
+        fs::read_to_string(format!("/proc/{pid}/cgroup")).map_err(|error| error.to_string())
+    };
     let first = limited(trial, &json!({}))?;
-    let path = first.bundle.config["linux"]["cgroupsPath"].clone();
-    let second =
-        trial.create(trial.script("sleep 60", |config| config["linux"]["cgroupsPath"] = path.clone())?)?;
-    let of = |pid: i32| fs::read_to_string(format!("/proc/{pid}/cgroup")).map_err(|error| error.to_string());
-    assert_eq!(of(first.pid()?)?, of(second.pid()?)?);
+    let (path, of_first) = (first.bundle.config["linux"]["cgroupsPath"].clone(), of(&first)?);
+    drop(first);
+    let again = trial.script("sleep 60", |config| config["linux"]["cgroupsPath"] = path)?;
+    assert_eq!(of(&trial.create(again)?)?, of_first);
     Ok(())
 }
 

@@ -75,14 +75,6 @@ fn what_a_version_has_not_is_refused_by_its_field() {
 }
 
 #[test]
-fn rules_about_devices_keep_their_order_and_what_always_is_allowed_comes_last() {
-    let rules = r#"{"devices": [{"allow": false, "access": "rwm"}, {"allow": true, "type": "b", "major": 8, "minor": -1, "access": "r"}]}"#;
-    let told = told(rules, Version::One).expect("writes");
-    assert_eq!(told[..2], ["devices.deny <- a *:* rwm", "devices.allow <- b 8:* r"]);
-    assert!(told[2..].iter().all(|line| line.starts_with("devices.allow <- ")) && told.len() == 12);
-}
-
-#[test]
 fn shares_become_weights_from_end_to_end() {
     assert_eq!([2, 1024, 262_144, 0, u64::MAX].map(weight), [1, 39, 10_000, 1, 10_000]);
 }

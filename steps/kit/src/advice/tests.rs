@@ -46,6 +46,19 @@ fn each_switch_that_forbids_user_namespaces_is_told_by_name() {
 }
 
 #[test]
+fn a_rule_of_the_kernel_s_is_told_and_no_setting_is_blamed() {
+    let filtered = Machine { seccomp: true, ..on_a_host() };
+    for machine in [on_a_host(), filtered] {
+        let map = about(&machine, "write \"0 1000 1\" to", "/proc/PID/gid_map", Errno::EPERM);
+        assert!(map.why.contains("setgroups") && map.remedies.is_empty(), "{map:?}");
+    }
+    let remount = about(&on_a_host(), "mount(2) MS_REMOUNT|MS_BIND on", "/data", Errno::EPERM);
+    assert!(remount.why.contains("locked") && remount.remedies.is_empty(), "{remount:?}");
+    let bind = about(&on_a_host(), "mount(2) MS_BIND on", "/data", Errno::EPERM);
+    assert!(bind.why.contains("CAP_SYS_ADMIN") && !bind.why.contains("locked"), "{bind:?}");
+}
+
+#[test]
 fn uid_0_without_capabilities_is_told_to_be_somebody_else() {
     let container = Machine { uid: 0, platform: Platform::Docker, ..on_a_host() };
     let map = about(&container, "write \"0 0 1\" to", "/proc/PID/uid_map", Errno::EPERM);

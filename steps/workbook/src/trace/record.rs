@@ -1,6 +1,6 @@
 //! What was seen, kept in order: processes, and the calls that each made.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::time::Instant;
 
@@ -78,6 +78,7 @@ pub struct Recorder<'a> {
     began: Instant,
     numbers: HashMap<i32, usize>,
     pending: HashMap<i32, Pending>,
+    executed: HashSet<usize>,
     foreign: bool,
     privilege: Privilege,
     live: Option<Live<'a>>,
@@ -99,6 +100,7 @@ impl<'a> Recorder<'a> {
             began: Instant::now(),
             numbers: HashMap::new(),
             pending: HashMap::new(),
+            executed: HashSet::new(),
             foreign: false,
             privilege: Privilege::of_self(),
             live,
@@ -155,7 +157,10 @@ impl<'a> Recorder<'a> {
         });
         if let Some(process) = self.record.processes.get_mut(number - 1) {
             (process.parent, process.made_by) = (Some(parent), made_by);
-            // A copy of its parent, until it executes.
+            // A copy of its parent, until it executes; which it may have done before its parent reports it.
+            if self.executed.contains(&number) {
+                return;
+            }
             let name = self.record.processes.get(parent - 1).map(|parent| parent.name.clone());
             if let (Some(process), Some(name)) = (self.record.processes.get_mut(number - 1), name) {
                 process.name = name;
@@ -227,6 +232,8 @@ impl Observer for Recorder<'_> {
                     self.pending.insert(who.tid, pending);
                 }
                 let name = name_of(who.pid);
+                let number = self.number(who.pid);
+                self.executed.insert(number);
                 if let Some(process) = self.process(who.pid) {
                     process.name = name;
                 }
@@ -260,4 +267,28 @@ fn inside(pid: i32) -> Option<i32> {
     let pids = status.lines().find_map(|line| line.strip_prefix("NSpid:"))?;
     let innermost = pids.split_whitespace().last()?.parse().ok()?;
     (innermost != pid).then_some(innermost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A child stops, goes on and executes before the stop of its parent is seen: it is no copy any more.
+    #[test]
+    fn who_has_executed_before_its_birth_is_reported_keeps_its_name() {
+        let own = std::process::id().cast_signed();
+        let (parent, child) = (Who { tid: 1, pid: 1 }, Who { tid: own, pid: own });
+        for early in [true, false] {
+            let mut recorder = Recorder::new(None);
+            recorder.begin_with(1, "the parent");
+            if early {
+                recorder.event(&Event::Executed { who: child, former: own });
+            }
+            recorder.event(&Event::Born { who: child, by: parent });
+            let process = recorder.record.processes.get(1);
+            let is_copy = process.is_some_and(|process| process.name == "the parent");
+            assert_eq!(is_copy, !early, "{process:?}");
+            assert_eq!(process.and_then(|process| process.parent), Some(1));
+        }
+    }
 }
