@@ -19,7 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
             Ok(())
         }),
         case("attacks: a lesson that there is not", &[], |lab| {
-            lab.run("dive", &["attack", "77"])?.ended_with(125)?.says(&["\"77\"", "01 to 06"]).map(drop)
+            lab.run("dive", &["attack", "77"])?.ended_with(125)?.says(&["\"77\"", "01 to 07"]).map(drop)
         }),
     ]
 }

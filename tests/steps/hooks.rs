@@ -17,7 +17,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
         since(7, "hooks run in their order, each where the specification has it", in_order),
         since(7, "a hook that fails ends the creation, poststop has its turn, and nothing is left", fails),
         since(7, "a hook that takes too long is ended", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|config| {
                 config["hooks"] =
                     json!({ "createRuntime": [{ "path": "/bin/sh", "args": ["sh", "-c", "exec sleep 60"],
@@ -32,7 +32,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             7,
             "a startContainer hook that fails comes to start; a poststart hook is only warned of",
             |lab, step| {
-                let of = Containers::of(lab, step)?;
+                let of = Containers::of(lab, step);
                 of.bundle(|config| config["hooks"] = json!({ "startContainer": [failing(3)] }))?;
                 of.create("c", &[])?.succeeded()?;
                 of.run(&["start", "c"])?
@@ -47,7 +47,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             },
         ),
         since(7, "hooks that are wrong are refused by their field", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             let faults = [
                 (json!({ "prestart": [{}] }), "hooks.prestart[0].path"),
                 (json!({ "prestart": [{ "path": "sh" }] }), "hooks.prestart[0].path"),
@@ -93,7 +93,7 @@ pub(super) fn told(text: &str) -> Result<Vec<(String, String, Value)>, String> {
 }
 
 fn in_order(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     let file = lab.dir().join("told");
     of.bundle(|config| config["hooks"] = telling(&file.display().to_string()))?;
     let init = of.started("c")?;
@@ -127,7 +127,7 @@ fn in_order(lab: &Lab, step: Step) -> Outcome {
 }
 
 fn fails(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     for moment in &MOMENTS[..3] {
         let file = lab.dir().join(format!("told-{moment}"));
         let mut hooks = json!({ "poststop": telling(&file.display().to_string())["poststop"] });

@@ -20,7 +20,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
         since(7, "goes from created to running to stopped to nothing", goes_through_life),
         since(7, "refuses what the state does not allow", refuses),
         since(7, "a container outlives its commands, and its status comes to the subreaper", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|config| config["process"]["args"] = json!(["sh", "-c", "exit 42"]))?;
             let init = of.started("c")?;
             let ended = waitpid(init, None).map_err(|errno| errno.to_string())?;
@@ -29,7 +29,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             of.run(&["delete", "c"])?.succeeded().map(drop)
         }),
         since(7, "the program's own error comes to start, with its status", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|config| config["process"]["args"] = json!(["no-such-program"]))?;
             of.create("c", &[])?.ended_with(0)?;
             let init = of.init("c")?;
@@ -39,7 +39,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             of.run(&["delete", "c"])?.succeeded().map(drop)
         }),
         since(7, "what is changed in the bundle after create has no effect", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             let mut config =
                 of.bundle(|config| config["process"]["env"] = json!(["PATH=/bin", "TOKEN=then"]))?;
             of.started("c")?;
@@ -51,7 +51,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
         }),
         since(7, "exec goes where the container is, and is no more than it", execs),
         since(7, "exec exits as the program does, and with 127 without one", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             of.started("c")?;
             of.run(&["exec", "c", "sh", "-c", "exit 9"])?.ended_with(9)?;
@@ -59,7 +59,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             of.run(&["delete", "--force", "c"])?.succeeded().map(drop)
         }),
         since(7, "kill signals the container's process by name and by number", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             let script = "trap 'exit 3' USR1; while :; do sleep 0.02; done";
             of.bundle(|config| config["process"]["args"] = json!(["sh", "-c", script]))?;
             for signal in ["USR1", "sigusr1", "10"] {
@@ -73,32 +73,36 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
         }),
         since(7, "a pid that has become somebody else's is not signalled", recycled),
         since(7, "two who start at once: one of them does", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             of.create("c", &[])?.ended_with(0)?;
             let start = || of.command(&["start", "c"]).stderr(Stdio::null()).spawn();
             let both = [start(), start(), start()].map(|child| child.and_then(|mut child| child.wait()));
-            let won =
-                both.iter().filter(|status| status.as_ref().is_ok_and(|status| status.success())).count();
+            let won = both
+                .iter()
+                .filter(|status| status.as_ref().is_ok_and(std::process::ExitStatus::success))
+                .count();
             assert_eq!(won, 1, "{both:?}");
             assert_eq!(of.state("c")?["status"], "running");
             of.run(&["delete", "--force", "c"])?.succeeded().map(drop)
         }),
         since(7, "many who create the same id: one of them does", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             let create = || of.quiet(&["create", "--bundle", &of.path(), "c"]).spawn();
             let all: Vec<_> = (0..16).map(|_| create()).collect();
             let all: Vec<_> = all.into_iter().map(|child| child.and_then(|mut child| child.wait())).collect();
-            let won =
-                all.iter().filter(|status| status.as_ref().is_ok_and(|status| status.success())).count();
+            let won = all
+                .iter()
+                .filter(|status| status.as_ref().is_ok_and(std::process::ExitStatus::success))
+                .count();
             assert_eq!(won, 1, "{all:?}");
             assert_eq!(of.state("c")?["status"], "created");
             of.run(&["delete", "--force", "c"])?.succeeded()?;
             of.nothing_is_left()
         }),
         since(7, "refuses ids that lead elsewhere, and a directory that others may write", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             for id in ["../c", ".c", "a/b", "", "a b", &"x".repeat(256)] {
                 of.create(id, &[])?.ended_with(125)?.says(&["an id is letters"])?;
@@ -126,8 +130,8 @@ pub(super) struct Containers<'a> {
 }
 
 impl<'a> Containers<'a> {
-    pub(super) fn of(lab: &'a Lab, step: Step) -> Result<Self, String> {
-        Ok(Self { lab, step, dir: lab.dir().join("bundle"), root: lab.dir().join("state") })
+    pub(super) fn of(lab: &'a Lab, step: Step) -> Self {
+        Self { lab, step, dir: lab.dir().join("bundle"), root: lab.dir().join("state") }
     }
 
     /// Writes the bundle: the first configuration, changed. Without a change its program sleeps.
@@ -224,7 +228,7 @@ impl<'a> Containers<'a> {
 }
 
 fn goes_through_life(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     of.bundle(|config| config["annotations"] = json!({ "org.example.key": "value" }))?;
     of.create("c", &[])?.succeeded()?;
     let state = of.state("c")?;
@@ -249,7 +253,7 @@ fn goes_through_life(lab: &Lab, step: Step) -> Outcome {
 }
 
 fn refuses(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     of.bundle(|_| ())?;
     let refused = |words: &[&str], says: &str| of.run(words)?.ended_with(125)?.says(&[says]).map(drop);
     for verb in ["start", "state", "kill", "delete"] {
@@ -276,7 +280,7 @@ fn refuses(lab: &Lab, step: Step) -> Outcome {
 
 /// The container tells of itself, and then sleeps; what was executed in it tells the same.
 fn execs(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     let script = "/bin/guest report --json; exec sleep 100";
     of.bundle(|config| {
         config["process"]["args"] = json!(["sh", "-c", script]);
@@ -316,7 +320,7 @@ impl Containers<'_> {
 
 /// The record is altered to name a victim of the lab's; with the victim's own start time it *is* the victim.
 fn recycled(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     of.bundle(|_| ())?;
     of.create("c", &[])?.succeeded()?;
     let record = of.root.join("c/state.json");

@@ -23,7 +23,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             7,
             "a terminal that nobody would hold is refused, and a socket that nothing comes to",
             |lab, step| {
-                let of = Containers::of(lab, step)?;
+                let of = Containers::of(lab, step);
                 of.bundle(|config| config["process"]["terminal"] = json!(true))?;
                 of.create("c", &[])?.ended_with(125)?.says(&["process.terminal", "--console-socket"])?;
                 of.bundle(|_| ())?;
@@ -40,7 +40,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
 }
 
 fn sent(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     let script = "readlink /proc/self/fd/0; stat -c %t /dev/console; read line; echo \"read $line\"; exit 6";
     of.bundle(|config| {
         config["process"]["args"] = json!(["sh", "-c", script]);
@@ -69,7 +69,7 @@ fn sent(lab: &Lab, step: Step) -> Outcome {
 }
 
 fn sized(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     let script = "trap 'echo resized' WINCH; echo ready; while :; do sleep 0.05; done";
     of.bundle(|config| {
         config["process"]["args"] = json!(["sh", "-c", script]);
@@ -96,7 +96,7 @@ fn sized(lab: &Lab, step: Step) -> Outcome {
 }
 
 fn comes_back(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     of.bundle(|config| {
         config["process"]["args"] = json!(["sh"]);
         config["process"]["terminal"] = json!(true);

@@ -11,7 +11,7 @@ use crate::kit::{Lab, Outcome};
 pub(crate) fn behaviours() -> Vec<Behaviour> {
     vec![
         since(7, "create killed at each milestone: delete --force, and nothing is left", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             for milestone in ["claimed", "recorded", "limited", "born", "ready", "created"] {
                 of.create("c", &["--killed-at", milestone])?.ended_with(137)?;
@@ -22,7 +22,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             Ok(())
         }),
         since(7, "create killed at any moment: delete --force, and nothing is left", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             for moment in moments() {
                 let create = of.quiet(&["create", "--bundle", &of.path(), "c"]).spawn();
@@ -33,7 +33,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             Ok(())
         }),
         since(7, "start killed at any moment: delete --force, and nothing is left", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             for moment in moments().step_by(3) {
                 of.create("c", &[])?.succeeded()?;
@@ -46,7 +46,7 @@ pub(crate) fn behaviours() -> Vec<Behaviour> {
             Ok(())
         }),
         since(7, "delete killed at any moment: once more, and nothing is left", |lab, step| {
-            let of = Containers::of(lab, step)?;
+            let of = Containers::of(lab, step);
             of.bundle(|_| ())?;
             for moment in moments().step_by(3) {
                 of.started("c")?;
@@ -73,7 +73,7 @@ fn killed_after(child: std::io::Result<Child>, moment: Duration) -> Outcome {
 
 /// A hook keeps the creator at work until a file is there.
 fn creator_lives(lab: &Lab, step: Step) -> Outcome {
-    let of = Containers::of(lab, step)?;
+    let of = Containers::of(lab, step);
     let (begun, go) = (lab.dir().join("begun"), lab.dir().join("go"));
     let script = "touch \"$0\"; while [ ! -e \"$1\" ]; do sleep 0.02; done";
     let words = [script.into(), begun.display().to_string(), go.display().to_string()];

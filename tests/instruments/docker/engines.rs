@@ -77,6 +77,7 @@ pub(super) fn stay(lab: &Lab) -> Outcome {
     ] {
         machine.shell(lab, &line)?.succeeded()?;
     }
+    machine.settles(lab)?;
     let tree = "ps -e --forest -o comm | grep -E 'dockerd|containerd|conmon|sleep'";
     let text = sockets::shown(lab, &machine, "engines-stay", tree)?;
     assert_eq!(text.matches("\\_ sleep").count(), 3, "{text}");

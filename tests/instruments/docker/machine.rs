@@ -167,6 +167,11 @@ impl Machine {
         until(what, || self.shell(lab, line).is_ok_and(|ran| ran.status == 0))
     }
 
+    /// Waits until nobody is a zombie in it: it stands in the list of processes until its parent has reaped it.
+    pub(in crate::instruments) fn settles(&self, lab: &Lab) -> Outcome {
+        self.until(lab, "the zombies are gone", "! ps -e -o args | grep -q '[d]efunct'")
+    }
+
     /// Process numbers of its daemons, as the host has them.
     pub(in crate::instruments) fn daemons(&self) -> Result<[String; 2], String> {
         let children = format!("/proc/{0}/task/{0}/children", self.init);

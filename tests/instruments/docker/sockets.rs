@@ -30,6 +30,7 @@ pub(super) fn processes(lab: &Lab) -> Outcome {
     // With its parent gone the client is nobody's child, as it would be a shell's elsewhere.
     machine.shell(lab, "(docker run --rm --name one busybox sleep 600 >/dev/null 2>&1 &)")?.succeeded()?;
     machine.until(lab, "the container runs", "docker top one | grep -q sleep")?;
+    machine.settles(lab)?;
     let tree = "ps -e --forest -o user,args | grep -E '[d]ockerd|[c]ontainerd|[s]leep 600'";
     let text = shown(lab, &machine, "docker-processes", tree)?;
     assert!(text.lines().any(|line| line.ends_with("\\_ sleep 600")), "a child of the shim: {text}");
@@ -41,6 +42,7 @@ pub(super) fn processes(lab: &Lab) -> Outcome {
         "the daemons and the client are gone",
         "! pidof dockerd containerd docker >/dev/null",
     )?;
+    machine.settles(lab)?;
     let left = shown(lab, &machine, "docker-left", tree)?;
     assert!(left.contains("containerd-shim") && left.contains("\\_ sleep 600"), "{left}");
     Ok(())
