@@ -45,6 +45,8 @@ fn holds_anywhere(lab: &Lab) -> Outcome {
         ("A1", 5, "BLOCKED"),
         ("A3", 2, "BLOCKED"),
         ("A2", 2, "BLOCKED"),
+        ("A7", 6, "ESCAPED"),
+        ("A7", 7, "BLOCKED"),
         ("A8", 5, "ESCAPED"),
         ("A10", 1, "ESCAPED"),
         ("A10", 5, "ESCAPED"),

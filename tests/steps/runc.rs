@@ -57,7 +57,7 @@ struct Runtime<'a> {
 impl<'a> Runtime<'a> {
     fn of(lab: &'a Lab, program: &'static str, change: impl FnOnce(&mut Value)) -> Result<Self, String> {
         let bundle = lab.dir().join("bundle");
-        let mut config = new_bundle(lab, Step(5), &bundle)?;
+        let mut config = new_bundle(lab, Step(7), &bundle)?;
         config["process"]["args"] = json!(["sleep", "100"]);
         // By this name the lab sees what is left.
         config["linux"]["cgroupsPath"] = json!(format!("/docker-dive.{}.compared", lab.lab().name()));

@@ -84,7 +84,8 @@ fn run_bundle(run: &Run) -> Result<u8> {
         (Some(dir), _) => Plan::load(dir)?,
         (None, made) => spec::plan_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
-    let plan = if run.strict { plan.strictly()? } else { plan };
+    let mut plan = if run.strict { plan.strictly()? } else { plan };
+    plan.confinement.writable = (!run.writable.is_empty()).then(|| run.writable.clone());
     tell_unapplied(&plan);
     let process = &plan.bundle.config.process;
     let words = process.args.iter().map(OsString::from).collect();

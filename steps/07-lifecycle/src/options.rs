@@ -97,6 +97,9 @@ pub(crate) struct Run {
     /// A root directory of yours for the bundle that is made
     #[arg(long, value_name = "DIR")]
     pub(crate) rootfs: Option<PathBuf>,
+    /// By Landlock, nothing may be written but below this place; may be given again
+    #[arg(long, value_name = "PATH")]
+    pub(crate) writable: Vec<PathBuf>,
     /// Instead of process.args
     #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) command: Vec<OsString>,
