@@ -52,7 +52,9 @@ pub(crate) fn cases() -> Vec<Case> {
             seen.agrees()
         }),
         case("doctor: what it and a step say in a container as Docker makes it", RUNC, in_docker),
-        case("doctor: its table, to root", &[Need::Root, Need::Cgroups], |lab| table(lab, "root")),
+        case("doctor: its table, to root", &[Need::Root, Need::Cgroups, Need::Landlock], |lab| {
+            table(lab, "root")
+        }),
         case("doctor: its table, to a user without control groups", TABLE, |lab| {
             table(lab, "user.without-cgroups")
         }),

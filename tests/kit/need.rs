@@ -24,6 +24,8 @@ pub(crate) enum Need {
     Cgroups,
     /// They may not.
     NoCgroups,
+    /// A kernel with Landlock.
+    Landlock,
     /// A program of the host.
     Program(&'static str),
     /// A file of the host, by its absolute path.
@@ -48,6 +50,7 @@ impl Need {
             Self::StrangersInit => !root && fs::read_link("/proc/1/ns/mnt").is_err(),
             Self::Cgroups => cgroups(),
             Self::NoCgroups => !cgroups(),
+            Self::Landlock => step_06::landlock::version().is_ok(),
             Self::Program(name) => on_path(name),
             Self::File(path) => fs::exists(path).unwrap_or(false),
             Self::Version(name, words) => on_path(name) && version(name).contains(words),
@@ -63,6 +66,7 @@ impl Need {
             Self::StrangersInit => "needs a process 1 that is somebody else's".into(),
             Self::Cgroups => "needs a cgroup tree that may be written".into(),
             Self::NoCgroups => "is for who may make no control groups".into(),
+            Self::Landlock => "needs Landlock, which this kernel has not".into(),
             Self::Program(name) => format!("needs the program {name}"),
             Self::File(path) => format!("needs {path}"),
             Self::Version(name, words) => format!("needs {name} {}", words.trim().trim_end_matches('.')),

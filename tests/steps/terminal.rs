@@ -70,7 +70,8 @@ fn sent(lab: &Lab, step: Step) -> Outcome {
 
 fn sized(lab: &Lab, step: Step) -> Outcome {
     let of = Containers::of(lab, step);
-    let script = "trap 'echo resized' WINCH; echo ready; while :; do sleep 0.05; done";
+    // Process 1 does not get a signal that it has no handler for.
+    let script = "trap 'echo resized' WINCH; trap 'exit 130' INT; echo ready; while :; do sleep 0.05; done";
     of.bundle(|config| {
         config["process"]["args"] = json!(["sh", "-c", script]);
         config["process"]["terminal"] = json!(true);
