@@ -36,8 +36,9 @@ impl Log {
         let dir = trial.dir.join(trial.name());
         fs::create_dir(&dir).map_err(|error| error.to_string())?;
         let program = dir.join("hook");
+        // The last hook before the program takes its time, so that who does not wait for it is always the first.
         let script = format!(
-            "#!/bin/sh\nname=$1\nstate=$(cat)\necho \"$name\" >> {0}/order\necho \"$state\" > {0}/$name.state\n\
+            "#!/bin/sh\nname=$1\nstate=$(cat)\n[ $name != startContainer ] || sleep 0.3\necho \"$name\" >> {0}/order\necho \"$state\" > {0}/$name.state\n\
              readlink /proc/self/ns/mnt > {0}/$name.mnt\nreadlink /proc/self/ns/uts > {0}/$name.uts\n\
              echo \"$WORD|$HOME\" > {0}/$name.env\n",
             dir.display()
