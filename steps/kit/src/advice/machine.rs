@@ -170,7 +170,17 @@ fn distribution(os_release: &str) -> String {
 fn exe() -> String {
     let exe = std::env::current_exe().unwrap_or_default();
     let here = std::env::current_dir().unwrap_or_default();
-    typed(&exe, &here)
+    let called = std::env::args_os().next().unwrap_or_default();
+    found_or_called(&exe, Path::new(&called), &here)
+}
+
+/// What is executed from a detached mount or from memory lies nowhere; but it was called by a path.
+fn found_or_called(exe: &Path, called: &Path, here: &Path) -> String {
+    match (exe.is_file(), called.is_absolute()) {
+        (true, _) => typed(exe, here),
+        (false, true) => typed(called, here),
+        (false, false) => called.display().to_string(),
+    }
 }
 
 fn typed(exe: &Path, here: &Path) -> String {
@@ -183,6 +193,16 @@ fn typed(exe: &Path, here: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_lies_nowhere_is_told_as_it_was_called() {
+        let told =
+            |exe: &str, called: &str| found_or_called(Path::new(exe), Path::new(called), Path::new("/h"));
+        assert_eq!(told("/bin/sh", "x"), "/bin/sh");
+        assert_eq!(told("/memfd:step-07 (deleted)", "target/debug/step-07"), "target/debug/step-07");
+        assert_eq!(told("/", "/h/target/debug/step-07"), "target/debug/step-07");
+        assert_eq!(told("/", "step-07"), "step-07");
+    }
 
     const HOST: [&str; 4] = INITIAL;
     const NESTED: [&str; 4] = ["pid:[4026532300]", "uts:[4026532298]", "ipc:[4026532299]", INITIAL[3]];
