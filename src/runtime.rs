@@ -16,6 +16,7 @@ mod alive;
 mod cgroup;
 mod console;
 mod device;
+mod foreground;
 mod hook;
 mod ids;
 mod init;

@@ -60,9 +60,19 @@ pub(super) fn plan(cgroups_path: Option<&str>, id: &str) -> Result<Vec<Place>> {
     let mut places = Vec::new();
     for hierarchy in Hierarchy::all()? {
         let dir = directory(&hierarchy, cgroups_path.filter(|path| !path.is_empty()), id);
-        let ours: Vec<_> =
-            dir.ancestors().take_while(|dir| **dir != hierarchy.top).filter(|dir| !dir.exists()).collect();
-        let ours: Vec<_> = ours.into_iter().rev().map(Path::to_owned).collect();
+        if dir == hierarchy.top {
+            let reason = "it would be the top of the hierarchy, which is the host's";
+            return Err(Error::refused(Kind::Invalid, "config.json", "linux.cgroupsPath", reason));
+        }
+        let mut ours = Vec::new();
+        for dir in dir.ancestors().take_while(|dir| **dir != hierarchy.top) {
+            // That it cannot be looked at does not mean that it is not there.
+            if dir.try_exists().doing("stat(2)", dir)? {
+                break;
+            }
+            ours.push(dir.to_owned());
+        }
+        ours.reverse();
         if ours.is_empty() && !inhabitants(&dir)?.is_empty() {
             return Err(Error::refused(
                 Kind::Busy,
@@ -103,15 +113,13 @@ pub(super) fn may_make(place: &Place) -> bool {
     above.is_some_and(|above| nix::unistd::access(above, nix::unistd::AccessFlags::W_OK).is_ok())
 }
 
-/// Makes the cgroups. Errors: those of mkdir(2), with the directory.
-pub(super) fn make(places: &[Place]) -> Result<()> {
-    for place in places {
-        make_one(place)?;
-    }
-    Ok(())
+/// Makes the cgroups. Errors: those of mkdir(2), with the directory; [`Kind::Busy`] for one that somebody else has made since
+/// the plan was: it is none of ours then, and written down so.
+pub(super) fn make(places: &mut [Place]) -> Result<()> {
+    places.iter_mut().try_for_each(make_one)
 }
 
-fn make_one(place: &Place) -> Result<()> {
+fn make_one(place: &mut Place) -> Result<()> {
     let relative = place.dir.strip_prefix(&place.top).unwrap_or(&place.dir);
     let mut dir = place.top.clone();
     for name in relative.components() {
@@ -120,7 +128,16 @@ fn make_one(place: &Place) -> Result<()> {
         }
         let above = dir.clone();
         dir.push(name);
-        make_directory(&dir, &above)?;
+        let made = make_directory(&dir, &above)?;
+        if !made && dir == place.dir && place.ours.contains(&dir) {
+            place.ours.clear();
+            return Err(Error::refused(
+                Kind::Busy,
+                "make the cgroup",
+                &dir,
+                "somebody else has made it meanwhile",
+            ));
+        }
         if place.controllers.iter().any(|name| name == "cpuset") {
             inherit_cpuset(&dir, &above)?;
         }
@@ -128,18 +145,19 @@ fn make_one(place: &Place) -> Result<()> {
     Ok(())
 }
 
-/// Whoever else makes or removes the directories above at the same moment must not stop us.
-fn make_directory(dir: &Path, above: &Path) -> Result<()> {
+/// Whether it was made, and not there before. Whoever else makes or removes the directories above at the same moment must not
+/// stop us.
+fn make_directory(dir: &Path, above: &Path) -> Result<bool> {
     for _ in 0..16 {
         match fs::create_dir(dir) {
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => return Ok(false),
             Err(error) if error.raw_os_error() == Some(libc::ENOENT) => match fs::create_dir(above) {
                 Err(error) if error.raw_os_error() != Some(libc::EEXIST) => {
                     return Err(error).doing("mkdir(2)", above);
                 }
                 _ => {}
             },
-            outcome => return outcome.doing("mkdir(2)", dir),
+            outcome => return outcome.doing("mkdir(2)", dir).map(|()| true),
         }
     }
     Err(Error::call("mkdir(2)", dir, Errno::EAGAIN))

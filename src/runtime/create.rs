@@ -69,18 +69,18 @@ pub(super) fn make(
     let spec = &request.bundle.spec;
     check_console(spec, console.is_some())?;
     say(warn, &rootless::warnings(spec));
-    let cgroups = plan_cgroups(spec, &request.id, warn)?;
-    let record = Record {
-        id: request.id.clone(),
-        bundle: request.bundle.dir.clone(),
-        rootfs: request.bundle.root.clone(),
-        created: time::now(),
-        owner: geteuid().as_raw(),
-        init: None,
-        cgroups,
-        annotations: spec.annotations.clone(),
-    };
-    let mut container = store.claim(record, &request.bundle.text)?;
+    let mut container = store.claim(&request.id, &request.bundle.text, || {
+        Ok(Record {
+            id: request.id.clone(),
+            bundle: request.bundle.dir.clone(),
+            rootfs: request.bundle.root.clone(),
+            created: time::now(),
+            owner: geteuid().as_raw(),
+            init: None,
+            cgroups: plan_cgroups(spec, &request.id, warn)?,
+            annotations: spec.annotations.clone(),
+        })
+    })?;
     let mut child = None;
     match build(&mut container, request, console, waits, &mut child, warn) {
         Ok(end) => match child {
@@ -157,12 +157,16 @@ fn build(
     Ok(parent)
 }
 
-fn make_cgroups(container: &Container, spec: &Spec) -> Result<()> {
+fn make_cgroups(container: &mut Container, spec: &Spec) -> Result<()> {
+    if let Err(error) = cgroup::make(&mut container.record.cgroups) {
+        // What turned out not to be ours must not be removed as if it were.
+        container.save()?;
+        return Err(error);
+    }
     let places = &container.record.cgroups;
     if places.is_empty() {
         return Ok(());
     }
-    cgroup::make(places)?;
     let none = Resources::default();
     let resources = spec.linux.as_ref().and_then(|linux| linux.resources.as_ref()).unwrap_or(&none);
     cgroup::limit(places, resources)?;

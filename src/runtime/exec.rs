@@ -15,6 +15,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, close, setsid};
 
 use super::cgroup::{Entrances, Place};
+use super::foreground::{self, Console, Signals};
 use super::init::{become_root, write_oom_score};
 use super::protocol::{self, InitEnd, ParentEnd, Step};
 use super::store::{Container, Store, replace};
@@ -74,27 +75,35 @@ pub fn exec(store: &Store, request: &Request, warn: Warn<'_>) -> Result<u8> {
     let spec = container.spec()?;
     validate::process("", &request.process)?;
     unsupported::refuse_process("", &request.process)?;
-    let console = match &request.console_socket {
-        Some(path) => Some(console::connect(path)?),
-        None if request.process.terminal => {
+    let mut own = if request.process.terminal && !request.detach && request.console_socket.is_none() {
+        Some(Console::new()?)
+    } else {
+        None
+    };
+    let console = match (&request.console_socket, &mut own) {
+        (Some(path), _) => Some(console::connect(path)?),
+        (None, Some(own)) => own.theirs.take(),
+        (None, None) if request.process.terminal => {
             let reason = "cannot allocate tty if runtime will detach without setting console socket";
             return Err(Error::refused(Kind::Invalid, "exec", request.id.as_str(), reason));
         }
-        None => None,
+        (None, None) => None,
     };
+    let signals = if request.detach { None } else { Some(Signals::take()?) };
     let mut plan = plan(&container, &spec, request, init, console, warn)?;
     let (mut parent, child_end) = protocol::pair()?;
     let child = make(&mut plan, &parent, &child_end)?;
     drop(child_end);
-    match serve(&mut parent, &child, request) {
-        Ok(()) if request.detach => Ok(0),
-        Ok(()) => child.pidfd.wait().map(End::exit_status),
-        Err(error) => {
-            // It has told why, or was told nothing any more: either way it ends by itself, at the latest now.
-            let _ = child.pidfd.send(Signal::SIGKILL).and_then(|()| child.pidfd.wait());
-            Err(error)
-        }
+    if let Err(error) = serve(&mut parent, &child, request) {
+        // It has told why, or was told nothing any more: either way it ends by itself, at the latest now.
+        let _ = child.pidfd.send(Signal::SIGKILL).and_then(|()| child.pidfd.wait());
+        return Err(error);
     }
+    // The child has its own copy of the socket, and this one would keep it open.
+    drop(plan);
+    let Some(signals) = signals else { return Ok(0) };
+    let shown = own.map(|own| own.receive()).transpose()?;
+    foreground::attend(&child.pidfd, &signals, shown).map(End::exit_status)
 }
 
 fn held_init(container: &Container, ignore_paused: bool) -> Result<Pidfd> {

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::error::{Doing, Error, Kind, Result};
@@ -59,6 +60,8 @@ fn command(hook: &Hook, output: &File, dir: &Path) -> Result<Command> {
     }
     command.env_clear().envs(hook.env.iter().filter_map(|variable| variable.split_once('=')));
     command.stdin(Stdio::piped()).stdout(output()?).stderr(output()?).current_dir(dir);
+    // A group of its own: whoever it has started ends with it, if it takes too long.
+    command.process_group(0);
     Ok(command)
 }
 
@@ -68,7 +71,7 @@ fn wait(child: &mut Child, hook: &Hook) -> Result<std::process::ExitStatus> {
         let in_time = wait_readable(process.as_fd(), Duration::from_secs(timeout));
         if in_time.is_err() {
             // It may have ended this very moment.
-            let _ = child.kill();
+            let _ = kill(Pid::from_raw(-child.id().cast_signed()), Signal::SIGKILL);
             child.wait().doing("wait4(2)", hook.path.as_str())?;
             let reason = format!("it has not ended after {timeout} s");
             return Err(Error::refused(Kind::System, "run the hook", hook.path.as_str(), reason));

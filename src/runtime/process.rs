@@ -130,8 +130,8 @@ impl Plan {
         if !self.has_home {
             self.env.push(c_string(&format!("HOME={}", user::home(self.uid.as_raw())?))?);
         }
-        umask(self.umask.unwrap_or(Mode::from_bits_truncate(0o022)));
         let entered = self.enter_cwd();
+        umask(self.umask.unwrap_or(Mode::from_bits_truncate(0o022)));
         descriptor::close_on_exec_from(self.first_closed)?;
         if self.no_new_privileges {
             set_no_new_privs().doing("prctl(2) PR_SET_NO_NEW_PRIVS", "")?;

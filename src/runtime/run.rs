@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::create::{self, Made, Request};
+use super::foreground::{self, Console, Signals};
 use super::store::Store;
 use super::{Warn, delete, hook};
 use crate::error::Result;
@@ -21,20 +22,27 @@ pub struct Ways {
 ///
 /// Errors: those of making it, and why its program was not executed; nothing is left then.
 pub fn run(store: &Store, request: &Request, ways: Ways, warn: Warn<'_>) -> Result<u8> {
-    let console = match &request.console_socket {
-        Some(path) => Some(super::console::connect(path)?),
-        None => None,
+    let terminal = request.bundle.spec.process.as_ref().is_some_and(|process| process.terminal);
+    let mut own = if terminal && !ways.detach && request.console_socket.is_none() {
+        Some(Console::new()?)
+    } else {
+        None
     };
+    let console = match (&request.console_socket, &mut own) {
+        (Some(path), _) => Some(super::console::connect(path)?),
+        (None, Some(own)) => own.theirs.take(),
+        (None, None) => None,
+    };
+    let signals = if ways.detach { None } else { Some(Signals::take()?) };
     let made = create::make(store, request, console, false, warn)?;
     if let Err(error) = made.end.executed() {
         create::undo(made.container, Some(made.child), warn);
         return Err(error);
     }
     poststart(&made, request, warn);
-    if ways.detach {
-        return Ok(0);
-    }
-    let end = made.child.pidfd.wait()?;
+    let Some(signals) = signals else { return Ok(0) };
+    let shown = own.map(|own| own.receive()).transpose()?;
+    let end = foreground::attend(&made.child.pidfd, &signals, shown)?;
     // Others may delete it meanwhile: the lock was ours only as long as it was being made.
     let Made { container, .. } = made;
     if !ways.keep {

@@ -89,34 +89,50 @@ impl Store {
         Self { root }
     }
 
-    /// Claims a name and writes down what is about to be done. Errors: [`Kind::AlreadyExists`], [`Kind::Invalid`] for what is
-    /// no name.
-    pub(super) fn claim(&self, record: Record, config: &[u8]) -> Result<Container> {
-        check_id(&record.id)?;
-        let mut builder = DirBuilder::new();
-        builder.mode(0o700).recursive(true);
-        let dir = self.root.join(&record.id);
-        match DirBuilder::new().mode(0o700).create(&dir).doing("mkdir(2)", &dir) {
+    /// Claims a name, and writes down what is about to be done: which is found out only then, when nobody else can be about
+    /// to do the same. Errors: [`Kind::AlreadyExists`], [`Kind::Invalid`] for what is no name, those of `plan`; nothing is left
+    /// then.
+    pub(super) fn claim(
+        &self,
+        id: &str,
+        config: &[u8],
+        plan: impl FnOnce() -> Result<Record>,
+    ) -> Result<Container> {
+        check_id(id)?;
+        let dir = self.root.join(id);
+        self.make_directory(&dir).map_err(|error| match error.kind() {
+            Kind::AlreadyExists => taken(id),
+            _ => error,
+        })?;
+        let begin = || {
+            let lock = lock(&dir, FlockArg::LockExclusive)?;
+            // Between the two calls somebody may have taken us for dead, and removed what is left.
+            if fstat(&*lock).doing("fstat(2)", &dir)?.st_nlink == 0 {
+                return Err(taken(id));
+            }
+            let container = Container { dir: dir.clone(), lock: Some(lock), record: plan()? };
+            container.save()?;
+            let path = dir.join(CONFIG);
+            fs::write(&path, config).doing("write", &path)?;
+            Ok(container)
+        };
+        begin().inspect_err(|_| {
+            // Nothing stands in it that anybody could have relied on.
+            let _ = remove_directory(&dir);
+        })
+    }
+
+    fn make_directory(&self, dir: &Path) -> Result<()> {
+        let make = |recursive, dir: &Path| {
+            DirBuilder::new().mode(0o700).recursive(recursive).create(dir).doing("mkdir(2)", dir)
+        };
+        match make(false, dir) {
             Err(error) if error.kind() == Kind::NotFound => {
-                builder.create(&self.root).doing("mkdir(2)", &self.root)?;
-                DirBuilder::new().mode(0o700).create(&dir).doing("mkdir(2)", &dir)
+                make(true, &self.root)?;
+                make(false, dir)
             }
             outcome => outcome,
         }
-        .map_err(|error| match error.kind() {
-            Kind::AlreadyExists => taken(&record.id),
-            _ => error,
-        })?;
-        let lock = lock(&dir, FlockArg::LockExclusive)?;
-        // Between the two calls somebody may have taken us for dead, and removed what is left.
-        if fstat(&*lock).doing("fstat(2)", &dir)?.st_nlink == 0 {
-            return Err(taken(&record.id));
-        }
-        let container = Container { dir, lock: Some(lock), record };
-        container.save()?;
-        let path = container.dir.join(CONFIG);
-        fs::write(&path, config).doing("write", &path)?;
-        Ok(container)
     }
 
     /// A container that is there. Errors: [`Kind::NotFound`], in the words that engines look for.
@@ -312,8 +328,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store::new(dir.path().join("deep/store"));
         assert_eq!(store.ids().expect("none"), [""; 0]);
-        let container = store.claim(record("web"), b"{}").expect("claimed");
-        let error = store.claim(record("web"), b"{}").expect_err("taken");
+        let container = store.claim("web", b"{}", || Ok(record("web"))).expect("claimed");
+        let error = store.claim("web", b"{}", || Ok(record("web"))).expect_err("taken");
         assert_eq!(error.kind(), Kind::AlreadyExists);
         assert!(error.to_string().contains("container with given ID already exists"), "{error}");
         assert_eq!(store.load("web").expect("loaded").record, container.record);
@@ -326,7 +342,7 @@ mod tests {
     fn a_creator_that_lives_is_told_from_one_that_died() {
         let dir = tempfile::tempdir().expect("a directory");
         let store = Store::new(dir.path().to_owned());
-        let container = store.claim(record("web"), b"{}").expect("claimed");
+        let container = store.claim("web", b"{}", || Ok(record("web"))).expect("claimed");
         assert_eq!(store.load("web").expect("loaded").status().expect("status"), Status::Creating);
         assert_eq!(store.load_locked("web").expect_err("locked").kind(), Kind::Busy);
         drop(container);

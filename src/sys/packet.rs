@@ -84,6 +84,12 @@ pub fn wait_readable(fd: BorrowedFd<'_>, patience: Duration) -> Result<()> {
     }
 }
 
+impl From<Packets> for OwnedFd {
+    fn from(packets: Packets) -> Self {
+        packets.0
+    }
+}
+
 /// Sends a descriptor along with a message, `SCM_RIGHTS`.
 pub fn send_descriptor(socket: BorrowedFd<'_>, message: &[u8], fd: BorrowedFd<'_>) -> Result<()> {
     let (fds, bytes) = ([fd.as_raw_fd()], [IoSlice::new(message)]);

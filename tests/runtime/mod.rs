@@ -2,6 +2,11 @@
 //!
 //! - [`arrows`]: which room may see which
 //! - [`sys`]: the kernel's calls
+//! - [`bundle`]: bundles and containers of the cases below
+//! - [`lifecycle`]: create, start, kill, delete, exec, hooks
+//! - [`inside`]: what a container sees, beside what it sees under runc
+//! - [`hostile`]: bundles that nobody should have written
+//! - [`docker`]: the real daemon
 
 #![expect(
     clippy::expect_used,
@@ -12,9 +17,23 @@
 use crate::kit::Case;
 
 mod arrows;
+mod bundle;
 mod conformance;
+mod docker;
+mod hostile;
+mod inside;
+mod lifecycle;
 mod sys;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [arrows::cases(), conformance::cases(), sys::cases()].into_iter().flatten().collect()
+    let cases = [
+        arrows::cases(),
+        conformance::cases(),
+        sys::cases(),
+        lifecycle::cases(),
+        inside::cases(),
+        hostile::cases(),
+        docker::cases(),
+    ];
+    cases.into_iter().flatten().collect()
 }

@@ -40,10 +40,9 @@ impl Root {
     /// Errors: ENOTDIR, ELOOP; those of mkdir(2); EAGAIN if somebody exchanges what was made too often;
     /// [`Kind::Invalid`] for a path with a NUL byte or without end.
     pub fn make_directory(&self, path: &Path, mode: Mode) -> Result<OwnedFd> {
-        // Where nothing is missing, the kernel goes the whole way at once.
-        match self.directory(path) {
-            Err(error) if error.kind() == Kind::NotFound => {}
-            outcome => return outcome,
+        // Where nothing is missing, the kernel goes the whole way at once. Otherwise it is the walk that tells what is.
+        if let Ok(there) = self.directory(path) {
+            return Ok(there);
         }
         Walk::new(self, path, mode, Wanted::Directory).finish()
     }

@@ -27,7 +27,7 @@ pub fn name(number: u32) -> Option<&'static str> {
     call.and_then(|(full, _)| full.strip_prefix("SYS_"))
 }
 
-/// Newer than the C library's headers. Since Linux 5.1 a new call has one number everywhere.
+/// What some C library's headers lack. Since Linux 5.1 a new call has one number everywhere.
 const NEWER: &[(&str, i64)] = &[
     ("SYS_cachestat", 451),
     ("SYS_fchmodat2", 452),
@@ -45,6 +45,7 @@ const NEWER: &[(&str, i64)] = &[
     ("SYS_listxattrat", 465),
     ("SYS_removexattrat", 466),
     ("SYS_open_tree_attr", 467),
+    ("SYS_kexec_file_load", if cfg!(target_arch = "x86_64") { 320 } else { 294 }),
     ("SYS_io_pgetevents", if cfg!(target_arch = "x86_64") { 333 } else { 292 }),
 ];
 
@@ -96,7 +97,7 @@ const EVERYWHERE: &[(&str, i64)] = calls! {
     SYS_prlimit64 SYS_name_to_handle_at SYS_open_by_handle_at SYS_clock_adjtime SYS_syncfs SYS_sendmmsg
     SYS_setns SYS_getcpu SYS_process_vm_readv SYS_process_vm_writev SYS_kcmp SYS_finit_module
     SYS_sched_setattr SYS_sched_getattr SYS_renameat2 SYS_seccomp SYS_getrandom SYS_memfd_create
-    SYS_kexec_file_load SYS_bpf SYS_execveat SYS_userfaultfd SYS_membarrier SYS_mlock2 SYS_copy_file_range
+    SYS_bpf SYS_execveat SYS_userfaultfd SYS_membarrier SYS_mlock2 SYS_copy_file_range
     SYS_preadv2 SYS_pwritev2 SYS_pkey_mprotect SYS_pkey_alloc SYS_pkey_free SYS_statx SYS_rseq
     SYS_pidfd_send_signal SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register SYS_open_tree
     SYS_move_mount SYS_fsopen SYS_fsconfig SYS_fsmount SYS_fspick SYS_pidfd_open SYS_clone3 SYS_close_range

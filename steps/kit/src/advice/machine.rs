@@ -174,7 +174,7 @@ fn exe() -> String {
     found_or_called(&exe, Path::new(&called), &here)
 }
 
-/// What is executed from a detached mount or from memory lies nowhere; but it was called by a path.
+/// Lesson 07 executes itself from a detached mount, or from a copy in memory: neither has a path that anybody could type.
 fn found_or_called(exe: &Path, called: &Path, here: &Path) -> String {
     match (exe.is_file(), called.is_absolute()) {
         (true, _) => typed(exe, here),
