@@ -87,17 +87,17 @@ pub(crate) fn run(store: &Store, order: &Order<'_>, seat: Option<&UnixStream>) -
     let (container, init) = create(store, "run", order)?;
     let process = container.process()?;
     let started = start(&container);
-    match seat {
-        Some(seat) if started.is_ok() => sit_before(seat, &process)?,
-        _ => {}
-    }
-    if started.is_err() {
+    let relayed = match seat {
+        Some(seat) if started.is_ok() => sit_before(seat, &process),
+        _ => Ok(()),
+    };
+    if started.is_err() || relayed.is_err() {
         // Init has said why and ended, or is to end.
         signals::end(&process)?;
     }
     let status = init.wait();
     let undone = Claim::of(container.dir()).and_then(|claim| container.undo(&claim));
-    started?;
+    started.and(relayed)?;
     let status = status?;
     undone.map(|()| status)
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use kit::{Doing, Error, Result};
+use kit::{Doing, Error, Result, term};
 use nix::errno::Errno;
 use serde_json::Value;
 
@@ -48,8 +48,10 @@ impl Container {
         let hooks = self.config()?.map_or_else(|| Ok(Hooks::default()), |document| Hooks::of(&document));
         let state = self.state(Status::Stopped);
         self.remove_files()?;
-        if let Ok(hooks) = hooks {
-            hooks.run_all(Moment::Poststop, &state);
+        match hooks {
+            Ok(hooks) => hooks.run_all(Moment::Poststop, &state),
+            // What was kept was valid once; the container is gone all the same.
+            Err(error) => term::warn(&error),
         }
         Ok(())
     }

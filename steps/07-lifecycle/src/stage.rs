@@ -57,7 +57,9 @@ impl Stage {
     /// This very program, as a person would call it: a process that ends before the next begins.
     pub(crate) fn command(&mut self, words: &[&str], stdout: Option<OwnedFd>) -> Result<u8> {
         let containers = self.containers.display().to_string();
-        let words = [&["step-07", "--root", &containers], words].concat();
+        // By the name that we were called by, which a remedy would tell.
+        let own = std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned();
+        let words = [&[own.as_str(), "--root", &containers], words].concat();
         let program = Program::new(&words)?.executed_from("/proc/self/exe")?;
         let stderr = self.heard.writer()?;
         let null = File::open("/dev/null").doing("open(2)", "/dev/null")?;

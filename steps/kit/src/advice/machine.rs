@@ -1,7 +1,7 @@
 //! What the advice depends on, read once: settings, the platform, who we are.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::unistd::geteuid;
 use serde::{Deserialize, Serialize};
@@ -168,13 +168,19 @@ fn distribution(os_release: &str) -> String {
 
 /// As the reader would type it: below the working directory where it lies there.
 fn exe() -> String {
-    let mut exe = std::env::current_exe().unwrap_or_default();
-    // Lesson 07 executes itself from a copy in memory, which has no path that anybody could type.
-    if exe.to_string_lossy().ends_with(" (deleted)") {
-        exe = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
-    }
+    let exe = std::env::current_exe().unwrap_or_default();
     let here = std::env::current_dir().unwrap_or_default();
-    typed(&exe, &here)
+    let called = std::env::args_os().next().unwrap_or_default();
+    found_or_called(&exe, Path::new(&called), &here)
+}
+
+/// Lesson 07 executes itself from a detached mount, or from a copy in memory: neither has a path that anybody could type.
+fn found_or_called(exe: &Path, called: &Path, here: &Path) -> String {
+    match (exe.is_file(), called.is_absolute()) {
+        (true, _) => typed(exe, here),
+        (false, true) => typed(called, here),
+        (false, false) => called.display().to_string(),
+    }
 }
 
 fn typed(exe: &Path, here: &Path) -> String {
@@ -187,6 +193,16 @@ fn typed(exe: &Path, here: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_lies_nowhere_is_told_as_it_was_called() {
+        let told =
+            |exe: &str, called: &str| found_or_called(Path::new(exe), Path::new(called), Path::new("/h"));
+        assert_eq!(told("/bin/sh", "x"), "/bin/sh");
+        assert_eq!(told("/memfd:step-07 (deleted)", "target/debug/step-07"), "target/debug/step-07");
+        assert_eq!(told("/", "/h/target/debug/step-07"), "target/debug/step-07");
+        assert_eq!(told("/", "step-07"), "step-07");
+    }
 
     const HOST: [&str; 4] = INITIAL;
     const NESTED: [&str; 4] = ["pid:[4026532300]", "uts:[4026532298]", "ipc:[4026532299]", INITIAL[3]];
