@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Kind, Result};
 use crate::runtime::store::Store;
+use crate::sys::clone;
 
 mod create;
 mod exec;
@@ -121,6 +122,8 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|fault| {
         // And no more than that: a trace would be looked up in files whose names mean the container's by then.
         let _ = writeln!(std::io::stderr(), "dive-runtime: a fault of its own: {fault}");
+        // At once: the first process of a namespace is not ended by signals that it raises itself, if somebody traces it.
+        clone::end(clone::PANICKED)
     }));
     let line = match Line::try_parse() {
         Ok(line) => line,
