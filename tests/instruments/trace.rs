@@ -132,7 +132,7 @@ if grep -q ' - cgroup ' /proc/self/mountinfo; then
         mkdir /mnt/$(basename $tree)
         mount --rbind $tree /mnt/$(basename $tree)
     done
-    mkdir /mnt/hugetlb
+    mkdir -p /mnt/hugetlb
     mount -t cgroup -o hugetlb none /mnt/hugetlb
     mount --rbind /mnt /sys/fs/cgroup
 fi

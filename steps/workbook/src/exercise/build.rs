@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -55,10 +57,11 @@ pub(crate) fn build(course: &Course, package: &Package<'_>, bins: &[String], tol
     let mut child = cargo.spawn().doing("execute", "cargo")?;
     let mut built = Built::default();
     let mut said = BTreeSet::new();
+    let kept = kept(course, package);
     for line in child.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
         let line = line.doing("read", "what cargo says")?;
         let Ok(message) = serde_json::from_str::<Value>(&line) else { continue };
-        built.take(&message, told, &mut said);
+        built.take(&message, told, &mut said, &kept)?;
     }
     built.whole = child.wait().doing("waitpid(2)", "cargo")?.success();
     if !built.whole && built.refused.is_empty() {
@@ -72,13 +75,36 @@ pub(crate) fn target_dir(course: &Course) -> OsString {
     std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| course.root.join("target").into())
 }
 
+/// Where the binaries of this package are kept. In cargo's own place each of them is called `container`, whoever it
+/// belongs to: another terminal's build would put its own there while we run ours.
+fn kept(course: &Course, package: &Package<'_>) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    match package {
+        Package::Member => course.root.join("work").hash(&mut hasher),
+        Package::At(dir) => dir.hash(&mut hasher),
+    }
+    Path::new(&target_dir(course)).join("dive/built").join(format!("{:016x}", hasher.finish()))
+}
+
+/// The same file under another name, which stays when cargo replaces its own.
+fn keep(built: &Path, kept: &Path) -> Result<PathBuf> {
+    let path = kept.join(built.file_name().unwrap_or_default());
+    fs::create_dir_all(kept).doing("mkdir(2)", kept)?;
+    let beside = kept.join(format!(".{}", std::process::id()));
+    fs::hard_link(built, &beside).doing("link(2)", built)?;
+    fs::rename(&beside, &path).doing("rename(2)", &path)?;
+    // Of two names for one file rename(2) removes neither.
+    let _ = fs::remove_file(&beside);
+    Ok(path)
+}
+
 impl Built {
-    fn take(&mut self, message: &Value, told: bool, said: &mut BTreeSet<String>) {
+    fn take(&mut self, message: &Value, told: bool, said: &mut BTreeSet<String>, kept: &Path) -> Result<()> {
         let target = message["target"]["name"].as_str().unwrap_or_default().to_owned();
         match message["reason"].as_str() {
             Some("compiler-artifact") => {
                 if let Some(path) = message["executable"].as_str() {
-                    self.executables.insert(target, path.into());
+                    self.executables.insert(target, keep(Path::new(path), kept)?);
                 }
             }
             Some("compiler-message") => {
@@ -93,5 +119,6 @@ impl Built {
             }
             _ => {}
         }
+        Ok(())
     }
 }
