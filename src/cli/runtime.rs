@@ -4,6 +4,7 @@
 //! `exec` end with the status of the container's process.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Kind, Result};
 use crate::runtime::store::Store;
+use crate::sys::clone;
 
 mod create;
 mod exec;
@@ -117,6 +119,12 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\nspec: 1.3.0");
 
 /// Runs what the command line asks for, and says how it went.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|fault| {
+        // And no more than that: a trace would be looked up in files whose names mean the container's by then.
+        let _ = writeln!(std::io::stderr(), "dive-runtime: a fault of its own: {fault}");
+        // At once: the first process of a namespace is not ended by signals that it raises itself, if somebody traces it.
+        clone::end(clone::PANICKED)
+    }));
     let line = match Line::try_parse() {
         Ok(line) => line,
         Err(error) => {

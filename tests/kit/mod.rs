@@ -167,11 +167,16 @@ impl Lab {
     }
 }
 
+/// An input that ends at once. Not /dev/null: crun hands its standard input over to the user of a container, and this one is
+/// the whole host's.
+pub(crate) fn no_input() -> Result<Stdio, String> {
+    std::io::pipe().map(|(reader, _)| reader.into()).map_err(|error| error.to_string())
+}
+
 impl Ran {
     /// Runs it, without input.
     pub(crate) fn of(command: &mut Command) -> Result<Self, String> {
-        let output =
-            command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
+        let output = command.stdin(no_input()?).output().map_err(|error| format!("{command:?}: {error}"))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(Self {
             status: lab::exit_status(output.status).into(),

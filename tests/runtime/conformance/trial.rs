@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::bundle::{self, Bundle};
-use crate::kit::{Lab, Ran};
+use crate::kit::{Lab, Ran, no_input};
 
 /// As long as anything of a container may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -70,7 +70,11 @@ impl<'a> Trial<'a> {
     /// The runtime's command line.
     pub(super) fn runtime(&self, words: &[&str]) -> Command {
         let mut command = self.lab.command(&self.program.to_string_lossy());
-        command.arg("--root").arg(self.dir.join("state")).args(words).stdin(Stdio::null());
+        command
+            .arg("--root")
+            .arg(self.dir.join("state"))
+            .args(words)
+            .stdin(no_input().unwrap_or_else(|_| Stdio::null()));
         command
     }
 
