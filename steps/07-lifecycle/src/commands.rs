@@ -37,7 +37,7 @@ pub(crate) fn create(store: &Store, id: &str, order: &Order<'_>) -> Result<(Cont
     order.reached(Milestone::Claimed)?;
     let mut container = claim.intend(record, &plan.document)?;
     order.reached(Milestone::Recorded)?;
-    match bring_about(&mut container, order) {
+    match bring_about(&mut container, &claim, order) {
         Ok(init) => Ok((container, init)),
         Err(error) => container.undo(&claim).and(Err(error)),
     }

@@ -16,6 +16,7 @@ use step_07::fifo;
 use step_07::hooks::Moment;
 use step_07::process::Process;
 use step_07::protocol::{self, End, Message, PATIENCE};
+use step_07::store::Claim;
 use step_07::{Container, Plan, Status, signals};
 
 use crate::init::Inside;
@@ -59,7 +60,7 @@ impl Order<'_> {
 
 /// Makes the container that is recorded; init waits for `start` then. If that fails, what was made is there still: the
 /// caller has the record, and undoes it.
-pub(crate) fn create(container: &mut Container, order: &Order<'_>) -> Result<Init> {
+pub(crate) fn create(container: &mut Container, claim: &Claim, order: &Order<'_>) -> Result<Init> {
     let config = &order.plan.bundle.config;
     let attempt = Cgroup::create_named(&container.record.cgroup.name, &config.limits);
     let cgroup = if config.limits.is_empty() { Cgroup::if_allowed(attempt)? } else { Some(attempt?) };
@@ -74,6 +75,7 @@ pub(crate) fn create(container: &mut Container, order: &Order<'_>) -> Result<Ini
     let birthplace = cgroup.as_ref().and_then(Cgroup::birthplace);
     let creates = &ours;
     let child = spawn(Clone3 { namespaces, cgroup: birthplace }, move |gate| {
+        claim.drop_copy()?;
         inits.drop_copy_of(creates)?;
         inside.init(gate, &inits, wait)
     })?;

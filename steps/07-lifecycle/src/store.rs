@@ -4,6 +4,7 @@
 //! flock(2) on it tells a creator that works from one that was killed: the kernel drops the lock with its holder.
 
 use std::fs::{self, DirBuilder, File};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use kit::{Doing, Error, Result, Tier, scratch};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::unistd::geteuid;
+use nix::unistd::{close, geteuid};
 use serde_json::Value;
 
 use crate::{Container, Record};
@@ -28,7 +29,7 @@ pub struct Store(PathBuf);
 #[derive(Debug)]
 pub struct Claim {
     dir: PathBuf,
-    _lock: Flock<File>,
+    lock: Flock<File>,
 }
 
 impl Store {
@@ -66,7 +67,7 @@ impl Store {
             .map_err(|(_, errno)| Error::call("flock(2)", dir.display(), errno))?;
         // Between mkdir and flock a `delete --force` may have taken it for what a dead creator left.
         if dir.exists() {
-            return Ok(Claim { dir, _lock: lock });
+            return Ok(Claim { dir, lock });
         }
         Err(Error::refused("create a container", id, "another command has removed it meanwhile"))
     }
@@ -106,14 +107,20 @@ impl Claim {
     /// Takes a container that is there from whoever has it no more: for `delete`. EBUSY while its creator lives.
     pub fn of(dir: &Path) -> Result<Self> {
         // Who asks for the state holds the lock for a moment.
-        for _ in 0..50 {
+        for _ in 0..1000 {
             match scratch::lock(dir) {
-                Some(lock) => return Ok(Self { dir: dir.to_owned(), _lock: lock }),
-                None => sleep(Duration::from_millis(2)),
+                Some(lock) => return Ok(Self { dir: dir.to_owned(), lock }),
+                None => sleep(Duration::from_millis(3)),
             }
         }
         let id = dir.file_name().unwrap_or_default().to_string_lossy();
         Err(Error::call("lock the container", id, Errno::EBUSY).advise("another command is at work on it"))
+    }
+
+    /// For init, who was born with a copy of the lock: it is to go with the creator, however that ends. To unlock it
+    /// would unlock it for both.
+    pub fn drop_copy(&self) -> Result<()> {
+        close(self.lock.as_raw_fd()).doing("close(2)", "the copy of the lock")
     }
 
     /// Begins the record: from here on whoever comes later knows what to undo.
