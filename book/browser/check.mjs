@@ -79,6 +79,34 @@ async function sticksOut(page) {
     });
 }
 
+/** Words of a figure that leave the drawing, run out of their box, or lie on others. */
+async function drawnOver(page) {
+    return page.evaluate(() => [...document.querySelectorAll('main figure.fig svg')].flatMap(svg => {
+        const place = element => element.getBoundingClientRect();
+        const whole = place(svg);
+        const boxes = [...svg.querySelectorAll('rect')].map(place);
+        const texts = [...svg.querySelectorAll('text')].filter(text => text.textContent.trim())
+            .map(text => ({ words: text.textContent.trim().slice(0, 40), at: place(text) }));
+        const faults = [];
+        texts.forEach(({ words, at }, index) => {
+            const middle = (at.top + at.bottom) / 2;
+            if (at.left < whole.left - 1 || at.right > whole.right + 1 || at.top < whole.top - 1 || at.bottom > whole.bottom + 1) {
+                faults.push(`"${words}" leaves the drawing`);
+            }
+            if (boxes.some(box => middle > box.top && middle < box.bottom
+                && at.left > box.left && at.left < box.right && at.right > box.right + 1)) {
+                faults.push(`"${words}" runs out of its box`);
+            }
+            for (const other of texts.slice(index + 1)) {
+                const wide = Math.min(at.right, other.at.right) - Math.max(at.left, other.at.left);
+                const high = Math.min(at.bottom, other.at.bottom) - Math.max(at.top, other.at.top);
+                if (wide > 2 && high > 5) faults.push(`"${words}" lies on "${other.words}"`);
+            }
+        });
+        return faults;
+    }));
+}
+
 async function look(context, book, name) {
     const { page, seen } = await open(context);
     const faults = [];
@@ -91,6 +119,7 @@ async function look(context, book, name) {
         await page.evaluate(theme => document.getElementById(`mdbook-theme-${theme}`).click(), theme);
         add(theme, await inaccessible(page, theme === 'light' ? undefined : OF_A_THEME));
     }
+    add('figure', await drawnOver(page));
     if (!printed) {
         const weight = [...seen.files].reduce((sum, file) => sum + (fs.existsSync(file) ? fs.statSync(file).size : 0), 0);
         if (weight > WEIGHT) add('weight', [`${Math.ceil(weight / 1024)} KiB`]);
@@ -221,6 +250,7 @@ async function planted(context, book) {
     const name = pagesOf(book).find(name => name.includes('/')) ?? 'index.html';
     const whole = fs.readFileSync(path.join(copy, name), 'utf8');
     const faults = [];
+    const drawing = inside => `<figure class="fig"><svg viewBox="0 0 200 50" width="200" role="img">${inside}</svg></figure>`;
     const expect = (what, found, words) => {
         if (!found.some(fault => fault.includes(words))) faults.push(`planted: ${what} was not noticed: ${found}`);
     };
@@ -232,6 +262,9 @@ async function planted(context, book) {
         ['a script that fails', '<script>planted()</script>', 'script: planted'],
         ['an image from elsewhere', '<img alt="x" src="http://planted.invalid/x.png">', 'request to http://planted'],
         ['a block too wide', '<div style="width:900px">wide</div>', '390 px: '],
+        ['words that leave a drawing', drawing('<text x="150" y="20">planted planted</text>'), '" leaves the drawing'],
+        ['words that are wider than their box', drawing('<rect class="box" x="5" y="5" width="40" height="30"/><text x="10" y="25">planted</text>'), '" runs out of its box'],
+        ['words upon words', drawing('<text x="5" y="30">planted</text><text x="15" y="34">planted</text>'), '" lies on "'],
         ['a heavy page', `<p>${'heavy '.repeat(130000)}</p>`, 'weight: '],
         ['an answer that is not printed', '<style>details::details-content{content-visibility:hidden!important}</style><details><summary>q</summary><p>planted</p></details>', 'an answer is not printed: planted'],
         ['output that is cut off in print', `<style>main pre{white-space:pre!important}</style><pre>${'planted '.repeat(60)}</pre>`, 'cut off at the right: planted'],
