@@ -54,7 +54,13 @@ fn column(lab: &Lab, program: &Path) -> Result<Vec<bool>, String> {
     Ok(clauses()
         .iter()
         .map(|clause| {
-            let outcome = caught(|| (clause.check)(&trial));
+            // On a busy machine a runtime may only be late: a NO is what stays one.
+            let mut outcome = caught(|| (clause.check)(&trial));
+            for _ in 0..2 {
+                if outcome.is_err() {
+                    outcome = caught(|| (clause.check)(&trial));
+                }
+            }
             if let Err(reason) = &outcome {
                 eprintln!("{}: {}: {reason}", program.display(), clause.demands);
             }
