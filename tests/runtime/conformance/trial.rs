@@ -221,6 +221,18 @@ impl Container<'_> {
     }
 }
 
+/// What another runtime has left of its groups goes with the trial: the machine is not to keep it.
+impl Drop for Trial<'_> {
+    fn drop(&mut self) {
+        for number in 1..=self.count.get() {
+            let name = format!("/dive-spec-{}-{number}", std::process::id());
+            for group in super::cgroups::groups_named(Some(&name)) {
+                let _ = fs::remove_dir(group);
+            }
+        }
+    }
+}
+
 impl Drop for Container<'_> {
     fn drop(&mut self) {
         self.trial.forget(&self.id);
