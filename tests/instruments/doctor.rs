@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use workbook::doctor::Report;
 use workbook::doctor::diagnosis::{Line, Verdict};
+use workbook::lab::state::cgroup_tops;
 
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
 use crate::steps::snapshots::{normalised, snapshot};
@@ -367,14 +368,12 @@ fn each_alone(lab: &Lab, exec: &str) -> Result<Seen, String> {
 
 /// A group below the top of every tree that is mounted, given to nobody with the files that delegation names.
 fn make_groups(lab: &Lab) -> Result<Vec<PathBuf>, String> {
-    let mountinfo = fs::read_to_string("/proc/self/mountinfo").map_err(|error| error.to_string())?;
-    let trees = mountinfo.lines().filter(|line| line.contains(" - cgroup"));
     let name = format!("docker-dive.{}.delegated", lab.lab().name());
     let mut groups = Vec::new();
-    for top in trees.filter_map(|line| line.split(' ').nth(4)) {
-        let group = Path::new(top).join(&name);
+    for top in cgroup_tops() {
+        let group = top.join(&name);
         // A cpuset that has no cpus takes no process, and no lesson uses that tree.
-        if top.ends_with("/cpuset") || fs::create_dir(&group).is_err() {
+        if top.ends_with("cpuset") || fs::create_dir(&group).is_err() {
             continue;
         }
         chown(&group, Some(NOBODY), Some(NOBODY)).map_err(|error| error.to_string())?;

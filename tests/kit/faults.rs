@@ -38,6 +38,15 @@ pub(crate) fn cases() -> Vec<Case> {
             lab.run("sh", &["-c", script])?.succeeded()?;
             noticed(lab, "leaked: cgroup ")
         }),
+        case(
+            "lab: one that was to outlive its maker is a leak as well",
+            &[Need::Root, Need::Cgroups],
+            |lab| {
+                let script = "mkdir $(awk '/ - cgroup/ { print $5 }' /proc/self/mountinfo | tail -n 1)/container.docker-dive.$DOCKER_DIVE_LAB.planted";
+                lab.run("sh", &["-c", script])?.succeeded()?;
+                noticed(lab, "leaked: cgroup ")
+            },
+        ),
         case("lab: nothing that is left is no leak", &[], |lab| match lab.lab().leaks() {
             Ok(leaks) if leaks.is_empty() => Ok(()),
             other => Err(format!("{other:?}")),

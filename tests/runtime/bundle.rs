@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use kit::Tier;
 use serde_json::{Value, json};
 use workbook::lab::exit_status;
+use workbook::lab::state::cgroup_tops;
 
 use crate::kit::{Lab, Ran};
 
@@ -133,10 +134,8 @@ impl<'a> Bundle<'a> {
         if state.exists() {
             found.push(state.display().to_string());
         }
-        let mountinfo = fs::read_to_string("/proc/self/mountinfo").map_err(said)?;
-        for top in mountinfo.lines().filter(|line| line.contains(" - cgroup")) {
-            let top = PathBuf::from(top.split(' ').nth(4).unwrap_or_default());
-            let own = fs::read_to_string("/proc/self/cgroup").map_err(said)?;
+        let own = fs::read_to_string("/proc/self/cgroup").map_err(said)?;
+        for top in cgroup_tops() {
             let places = own.lines().filter_map(|line| line.splitn(3, ':').nth(2));
             let dirs = places.flat_map(|own| {
                 let own = PathBuf::from(own.trim_start_matches('/'));

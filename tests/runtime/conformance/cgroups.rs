@@ -1,9 +1,10 @@
 //! `config-linux.md`, "Control groups": where the container is, and what it may use.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use workbook::lab::state::cgroup_tops;
 
 use super::trial::{Container, Trial};
 use super::{Clause, Must, clause};
@@ -26,13 +27,8 @@ pub(super) const CLAUSES: &[Clause] = &[
 /// The directories of all mounted hierarchies that are there at this path.
 pub(super) fn groups_named(path: Option<&str>) -> Vec<PathBuf> {
     let Some(path) = path else { return vec![] };
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let tops =
-        mounts.lines().filter(|line| line.contains(" - cgroup")).filter_map(|line| line.split(' ').nth(4));
-    let mut groups: Vec<_> = tops
-        .map(|top| Path::new(top).join(path.trim_start_matches('/')))
-        .filter(|group| group.is_dir())
-        .collect();
+    let below = cgroup_tops().into_iter().map(|top| top.join(path.trim_start_matches('/')));
+    let mut groups: Vec<_> = below.filter(|group| group.is_dir()).collect();
     groups.sort();
     groups.dedup();
     groups

@@ -38,24 +38,31 @@ impl State {
     }
 }
 
-/// The control groups under the lab's name, in every tree that is mounted; the deepest first.
-fn groups(lab: &str) -> Vec<PathBuf> {
+/// The tops of the trees of control groups that are mounted here, of either version.
+pub fn cgroup_tops() -> Vec<PathBuf> {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     let trees = mountinfo.lines().filter(|line| line.contains(" - cgroup"));
-    let tops = trees.filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+    trees.filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from).collect()
+}
+
+/// The control groups under the lab's name, in every tree that is mounted; the deepest first. The name may stand behind
+/// another word: a group that outlives its maker is called `container.` and the rest.
+fn groups(lab: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    let prefix = format!("{}{lab}.", scratch::PREFIX);
-    tops.for_each(|top| collect(&top, &prefix, false, &mut found));
+    let name = format!("{}{lab}.", scratch::PREFIX);
+    for top in cgroup_tops() {
+        collect(&top, &name, false, &mut found);
+    }
     found
 }
 
-fn collect(dir: &Path, prefix: &str, inside: bool, found: &mut Vec<PathBuf>) {
+fn collect(dir: &Path, name: &str, inside: bool, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             continue;
         }
-        let ours = inside || entry.file_name().to_string_lossy().starts_with(prefix);
-        collect(&entry.path(), prefix, ours, found);
+        let ours = inside || entry.file_name().to_string_lossy().contains(name);
+        collect(&entry.path(), name, ours, found);
         if ours {
             found.push(entry.path());
         }
