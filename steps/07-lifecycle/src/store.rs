@@ -107,10 +107,10 @@ impl Claim {
     /// Takes a container that is there from whoever has it no more: for `delete`. EBUSY while its creator lives.
     pub fn of(dir: &Path) -> Result<Self> {
         // Who asks for the state holds the lock for a moment.
-        for _ in 0..1000 {
+        for _ in 0..50 {
             match scratch::lock(dir) {
                 Some(lock) => return Ok(Self { dir: dir.to_owned(), lock }),
-                None => sleep(Duration::from_millis(3)),
+                None => sleep(Duration::from_millis(2)),
             }
         }
         let id = dir.file_name().unwrap_or_default().to_string_lossy();
