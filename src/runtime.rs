@@ -27,7 +27,6 @@ mod pause;
 mod process;
 mod protocol;
 mod rootless;
-mod seccomp;
 mod sysctl;
 mod unsupported;
 
@@ -37,6 +36,7 @@ pub mod delete;
 pub mod exec;
 pub mod kill;
 pub mod run;
+pub mod seccomp;
 pub mod start;
 pub mod store;
 pub mod time;

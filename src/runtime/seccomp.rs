@@ -1,8 +1,8 @@
 //! The filter of system calls that a configuration asks for, compiled before the child is made.
 
 use crate::error::{Doing, Error, Kind, Result};
-use crate::oci::seccomp::{Action, Argument, Flag, Operator, Rule, Seccomp};
-use crate::sys::seccomp::{self, Architecture, Compare, Condition, Flags, Policy, Program};
+use crate::oci::seccomp::{Action, Architecture, Argument, Flag, Operator, Rule, Seccomp};
+use crate::sys::seccomp::{self, Compare, Condition, Flags, Policy, Program};
 
 /// EPERM: what a profile means that names no errno.
 const EPERM: u32 = 1;
@@ -28,20 +28,7 @@ impl Filter {
                 "a listener cannot be had yet",
             ));
         }
-        let mut architectures = Vec::new();
-        for architecture in &profile.architectures {
-            architectures.extend(Architecture::named(architecture.name())?);
-        }
-        let rules =
-            profile.syscalls.iter().enumerate().map(|(index, rule)| {
-                translated(rule).doing(format_args!("linux.seccomp.syscalls[{index}]"), "")
-            });
-        let policy = Policy {
-            default: action(profile.default_action, profile.default_errno_ret)?,
-            architectures,
-            rules: rules.collect::<Result<_>>()?,
-        };
-        let program = policy.compile().doing("linux.seccomp", "")?;
+        let program = policy(profile)?.compile().doing("linux.seccomp", "")?;
         let unknown = program.unknown.join(", ");
         let warnings =
             (!unknown.is_empty()).then(|| format!("linux.seccomp: unknown system calls: {unknown}"));
@@ -58,6 +45,34 @@ impl Filter {
     /// Puts it on this process.
     pub(super) fn load(&self) -> Result<()> {
         self.program.load(self.flags).map(drop)
+    }
+}
+
+/// A profile in the words of the filter's compiler. Errors: [`Kind::Invalid`] with the field.
+pub fn policy(profile: &Seccomp) -> Result<Policy> {
+    let rules = profile
+        .syscalls
+        .iter()
+        .enumerate()
+        .map(|(index, rule)| translated(rule).doing(format_args!("linux.seccomp.syscalls[{index}]"), ""));
+    Ok(Policy {
+        default: action(profile.default_action, profile.default_errno_ret)?,
+        architectures: profile.architectures.iter().filter_map(|name| architecture(*name)).collect(),
+        rules: rules.collect::<Result<_>>()?,
+    })
+}
+
+/// `None` for those of machines that we do not run on: a filter for them would never be asked, and whoever came with
+/// their mark is ended as one who is not listed.
+fn architecture(named: Architecture) -> Option<seccomp::Architecture> {
+    match named {
+        Architecture::X86 => Some(seccomp::Architecture::X86),
+        Architecture::X86_64 => Some(seccomp::Architecture::X86_64),
+        Architecture::X32 => Some(seccomp::Architecture::X32),
+        Architecture::Arm => Some(seccomp::Architecture::Arm),
+        Architecture::Aarch64 => Some(seccomp::Architecture::Aarch64),
+        Architecture::Riscv64 => Some(seccomp::Architecture::Riscv64),
+        _ => None,
     }
 }
 
@@ -127,6 +142,19 @@ mod tests {
         .expect("compiled");
         assert!(!filter.program.instructions().is_empty());
         assert_eq!(warnings, ["linux.seccomp: unknown system calls: no_such_call"]);
+    }
+
+    #[test]
+    fn an_architecture_is_known_or_of_another_machine_or_none() {
+        let with = |name: &str| {
+            let profile = format!(r#"{{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["{name}"]}}"#);
+            serde_json::from_str::<Seccomp>(&profile)
+                .map(|profile| policy(&profile).expect(name).architectures)
+        };
+        let error = with("SCMP_ARCH_VAX").expect_err("no name");
+        assert!(error.to_string().contains("SCMP_ARCH_VAX"), "{error}");
+        assert_eq!(with("SCMP_ARCH_S390X").expect("a name"), []);
+        assert_eq!(with("SCMP_ARCH_X32").expect("a name"), [seccomp::Architecture::X32]);
     }
 
     #[test]

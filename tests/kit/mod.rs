@@ -9,6 +9,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use workbook::lab;
 
 mod bin;
+pub(crate) mod bpf;
 mod faults;
 mod need;
 

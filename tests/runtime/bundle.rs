@@ -11,10 +11,8 @@ use serde_json::{Value, json};
 use workbook::lab::exit_status;
 use workbook::lab::state::cgroup_tops;
 
+use super::{RUNTIME, said};
 use crate::kit::{Lab, Ran};
-
-/// The runtime that the cases are about; another one, where this variable names it.
-const RUNTIME: &str = "DIVE_RUNTIME";
 
 /// A bundle in the lab, and the containers that are made of it.
 pub(super) struct Bundle<'a> {
@@ -81,8 +79,8 @@ impl<'a> Bundle<'a> {
         self.ended(&mut self.command(verb, name))
     }
 
-    /// Waits for a command's end (a line of the log quotes its message: here it stands as it was), and not for that of a container which it leaves behind: so its output goes to files, for a
-    /// pipe ends only when nobody can write to it any more.
+    /// Waits for a command's end, and not for that of a container which it leaves behind: so its output goes to files, for
+    /// a pipe ends only when nobody can write to it any more. A line of the log quotes its message; here it stands as it was.
     pub(super) fn ended(&self, command: &mut Command) -> Result<Ran, String> {
         let [stdout, stderr] = ["stdout", "stderr"].map(|name| self.lab.dir().join(name));
         let file = |path| fs::File::create(path).map_err(said);
@@ -147,9 +145,4 @@ impl<'a> Bundle<'a> {
         found.dedup();
         Ok(found)
     }
-}
-
-/// Errors of any kind, as a case tells them.
-pub(super) fn said(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

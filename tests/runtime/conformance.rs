@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::RUNTIME;
 use crate::kit::{Case, Lab, Need, Outcome, case, caught};
 
 mod bundle;
@@ -20,9 +21,6 @@ mod process;
 mod trial;
 
 use trial::Trial;
-
-/// The variable that names another runtime.
-const RUNTIME: &str = "DIVE_RUNTIME";
 
 /// One sentence of the specification.
 #[derive(Clone, Copy)]

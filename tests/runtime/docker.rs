@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::bundle::said;
+use super::said;
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
 
 pub(crate) fn cases() -> Vec<Case> {

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::bundle::{Bundle, said};
+use super::bundle::Bundle;
+use super::said;
 use crate::kit::{Case, Lab, Need, Outcome, case};
 
 pub(crate) fn cases() -> Vec<Case> {

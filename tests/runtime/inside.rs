@@ -7,7 +7,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::bundle::{Bundle, said};
+use super::bundle::Bundle;
+use super::said;
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
 
 pub(crate) fn cases() -> Vec<Case> {

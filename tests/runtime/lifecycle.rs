@@ -8,7 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-use super::bundle::{Bundle, said};
+use super::bundle::Bundle;
+use super::said;
 use crate::kit::{Case, Lab, Need, Outcome, case};
 
 pub(crate) fn cases() -> Vec<Case> {

@@ -2,6 +2,7 @@
 //!
 //! - [`arrows`]: which room may see which
 //! - [`sys`]: the kernel's calls
+//! - [`conformance`]: the specification, asked of any runtime
 //! - [`bundle`]: bundles and containers of the cases below
 //! - [`lifecycle`]: create, start, kill, delete, exec, hooks
 //! - [`inside`]: what a container sees, beside what it sees under runc
@@ -24,6 +25,14 @@ mod hostile;
 mod inside;
 mod lifecycle;
 mod sys;
+
+/// The variable that names another runtime for the cases to be about.
+const RUNTIME: &str = "DIVE_RUNTIME";
+
+/// Errors of any kind, as a case tells them.
+fn said(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
 
 pub(crate) fn cases() -> Vec<Case> {
     let cases = [

@@ -4,6 +4,7 @@
 use docker_dive::sys::clone::{Clone, spawn};
 use docker_dive::sys::task::End;
 
+use super::said;
 use crate::kit::{Case, Lab, Outcome};
 
 mod capability;
@@ -27,11 +28,6 @@ pub(crate) fn cases() -> Vec<Case> {
         devices::cases(),
     ];
     cases.into_iter().flatten().collect()
-}
-
-/// Errors of any kind, as a case tells them.
-fn said(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 /// Runs something in a child, for it cannot be taken back: a root pivoted away, a capability given up.

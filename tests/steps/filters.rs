@@ -1,4 +1,4 @@
-//! The filter of lesson 06, run by a machine of our own: each policy must decide as it reads, for every architecture,
+//! The filter of lesson 06, run by an interpreter of our own: each policy must decide as it reads, for every architecture,
 //! number and argument that stands at an edge. No kernel is needed for these.
 
 use serde_json::{Value, json};
@@ -8,18 +8,11 @@ use step_06::numbers::{Number, number};
 use step_06::policy::{Action, Policy};
 
 use super::snapshots::snapshot;
+use crate::kit::bpf::{Call, answer};
 use crate::kit::{Case, Outcome, case};
 
 /// Whether an argument, beside a value and a second one, is what a comparison says.
 type Holds = fn(u64, u64, u64) -> bool;
-
-/// What seccomp feeds a filter.
-#[derive(Clone, Copy)]
-struct Call {
-    number: u32,
-    architecture: u32,
-    arguments: [u64; 6],
-}
 
 pub(crate) fn cases() -> Vec<Case> {
     vec![
@@ -41,7 +34,7 @@ pub(crate) fn cases() -> Vec<Case> {
         }),
         case("filters: another architecture ends the process", &[], |_| {
             let program = assemble(&policy(&json!({ "defaultAction": "SCMP_ACT_ALLOW" }))?);
-            let foreign = Call { architecture: 0x4000_0003, ..call("read", 0)? };
+            let foreign = Call { audit: 0x4000_0003, ..call("read", 0)? };
             assert_eq!(run(&program, foreign)?, bpf::value(Action::KillProcess));
             assert_eq!(run(&program, call("read", 0)?)?, bpf::value(Action::Allow));
             // Without the check, read of i386 would be what number 3 is here.
@@ -169,7 +162,7 @@ fn policy(seccomp: &Value) -> Result<Policy, String> {
 
 fn call(name: &str, argument: u64) -> Result<Call, String> {
     match number(name) {
-        Number::Here(number) => Ok(Call { number, architecture: OURS, arguments: [argument, 0, 0, 0, 0, 0] }),
+        Number::Here(number) => Ok(Call { number, audit: OURS, arguments: [argument, 0, 0, 0, 0, 0] }),
         other => Err(format!("{name}: {other:?}")),
     }
 }
@@ -178,42 +171,6 @@ fn errno(errno: i32) -> u32 {
     libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()
 }
 
-/// The machine: an accumulator, and forward jumps.
 fn run(program: &[Instruction], call: Call) -> Result<u32, String> {
-    let (mut at, mut accumulator) = (0, 0);
-    loop {
-        let Instruction { code, yes, no, value } = *program.get(at).ok_or("it ran past the end")?;
-        at += 1;
-        let holds = match code {
-            bpf::LOAD => {
-                accumulator = word(call, value)?;
-                continue;
-            }
-            bpf::AND => {
-                accumulator &= value;
-                continue;
-            }
-            bpf::RETURN => return Ok(value),
-            bpf::JUMP_EQUAL => accumulator == value,
-            bpf::JUMP_GREATER => accumulator > value,
-            bpf::JUMP_GREATER_OR_EQUAL => accumulator >= value,
-            _ => return Err(format!("code {code:#x}")),
-        };
-        at += usize::from(if holds { yes } else { no });
-    }
-}
-
-/// `struct seccomp_data`, a word of it.
-fn word(call: Call, offset: u32) -> Result<u32, String> {
-    let half =
-        |value: u64, high: bool| if high { (value >> 32) as u32 } else { (value & 0xffff_ffff) as u32 };
-    match offset {
-        0 => Ok(call.number),
-        4 => Ok(call.architecture),
-        16..64 if offset.is_multiple_of(4) => {
-            let index = usize::try_from((offset - 16) / 8).map_err(|error| error.to_string())?;
-            Ok(half(call.arguments[index], offset % 8 == 4))
-        }
-        _ => Err(format!("there is no word at {offset}")),
-    }
+    answer(|at| program.get(at).map(|i| (i.code, i.yes, i.no, i.value)), &call)
 }

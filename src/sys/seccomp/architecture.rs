@@ -1,10 +1,6 @@
 //! The architectures that a filter meets on one machine: a process may change its own at any call, and the numbers
 //! of the calls change with it.
 
-use std::str::FromStr;
-
-use crate::error::{Error, Kind, Result};
-
 /// One ABI of system calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Architecture {
@@ -25,28 +21,6 @@ pub enum Architecture {
 /// Bit 30 of the number of a call of x32 (`__X32_SYSCALL_BIT` of `asm/unistd.h`).
 pub(super) const X32_BIT: u32 = 0x4000_0000;
 
-/// Those of the specification (`config-linux.md`, "Seccomp") that no kernel of the machines which we run on has. A filter
-/// for them would never be asked, and whoever came with their mark is ended as one who is not listed.
-const ELSEWHERE: [&str; 17] = [
-    "SCMP_ARCH_MIPS",
-    "SCMP_ARCH_MIPS64",
-    "SCMP_ARCH_MIPS64N32",
-    "SCMP_ARCH_MIPSEL",
-    "SCMP_ARCH_MIPSEL64",
-    "SCMP_ARCH_MIPSEL64N32",
-    "SCMP_ARCH_PPC",
-    "SCMP_ARCH_PPC64",
-    "SCMP_ARCH_PPC64LE",
-    "SCMP_ARCH_S390",
-    "SCMP_ARCH_S390X",
-    "SCMP_ARCH_PARISC",
-    "SCMP_ARCH_PARISC64",
-    "SCMP_ARCH_LOONGARCH64",
-    "SCMP_ARCH_M68K",
-    "SCMP_ARCH_SH",
-    "SCMP_ARCH_SHEB",
-];
-
 impl Architecture {
     /// The one that this program was compiled for.
     pub const NATIVE: Self = if cfg!(target_arch = "x86_64") {
@@ -60,14 +34,6 @@ impl Architecture {
     } else {
         Self::X86
     };
-
-    /// By the specification's name; `None` for those of other machines. Errors: [`Kind::Invalid`] for what is no name.
-    pub fn named(name: &str) -> Result<Option<Self>> {
-        match name {
-            name if ELSEWHERE.contains(&name) => Ok(None),
-            name => name.parse().map(Some),
-        }
-    }
 
     /// As `struct seccomp_data` holds it (`linux/audit.h`).
     pub fn audit(self) -> u32 {
@@ -95,24 +61,5 @@ impl Architecture {
             Self::Arm => 4,
             Self::Riscv64 => 5,
         }
-    }
-}
-
-impl FromStr for Architecture {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        Ok(match name {
-            "SCMP_ARCH_X86_64" => Self::X86_64,
-            "SCMP_ARCH_X86" => Self::X86,
-            "SCMP_ARCH_X32" => Self::X32,
-            "SCMP_ARCH_AARCH64" => Self::Aarch64,
-            "SCMP_ARCH_ARM" => Self::Arm,
-            "SCMP_ARCH_RISCV64" => Self::Riscv64,
-            _ => {
-                let doing = "look up the architecture";
-                return Err(Error::refused(Kind::Invalid, doing, name, "the specification has no such name"));
-            }
-        })
     }
 }

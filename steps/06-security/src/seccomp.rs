@@ -73,7 +73,7 @@ pub fn read_back(program: &[Instruction]) -> Result<Option<Vec<Instruction>>> {
 
 // ANCHOR: filter_of
 /// The filter of a stopped process, in two calls: how long it is, and what it is.
-fn filter_of(pid: Pid) -> nix::Result<Vec<Instruction>> {
+pub fn filter_of(pid: Pid) -> nix::Result<Vec<Instruction>> {
     let get = |into: *mut Instruction| {
         // SAFETY: a null pointer asks for the length; any other has room for it, as the call below sees to.
         #[allow(unsafe_code)]

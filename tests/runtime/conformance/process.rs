@@ -169,24 +169,25 @@ fn oom_score_stays(trial: &Trial<'_>) -> Outcome {
     Ok(())
 }
 
-/// Best effort at level 6 is 2 << 13 | 6 to ioprio_get(2); `guest` does not tell, so the state of the process is asked from
-/// outside.
-fn io_priority(trial: &Trial<'_>) -> Outcome {
-    let container = trial.start(trial.script("echo ready; sleep 60", |config| {
-        config["process"]["ioPriority"] = json!({"class": "IOPRIO_CLASS_BE", "priority": 6});
-    })?)?;
+/// What a program of the host says of a container's process: there is none inside that would tell.
+fn told(trial: &Trial<'_>, program: &str, edit: impl FnOnce(&mut Value)) -> Result<String, String> {
+    let container = trial.start(trial.script("echo ready; sleep 60", edit)?)?;
     container.says("ready")?;
-    let seen = trial.lab.run("ionice", &["-p", &container.pid()?.to_string()])?.succeeded()?;
+    trial.lab.run(program, &["-p", &container.pid()?.to_string()])?.succeeded()
+}
+
+fn io_priority(trial: &Trial<'_>) -> Outcome {
+    let seen = told(trial, "ionice", |config| {
+        config["process"]["ioPriority"] = json!({"class": "IOPRIO_CLASS_BE", "priority": 6});
+    })?;
     assert_eq!(seen.trim(), "best-effort: prio 6");
     Ok(())
 }
 
 fn scheduler(trial: &Trial<'_>) -> Outcome {
-    let container = trial.start(trial.script("echo ready; sleep 60", |config| {
+    let seen = told(trial, "chrt", |config| {
         config["process"]["scheduler"] = json!({"policy": "SCHED_BATCH", "nice": 5});
-    })?)?;
-    container.says("ready")?;
-    let seen = trial.lab.run("chrt", &["-p", &container.pid()?.to_string()])?.succeeded()?;
+    })?;
     assert!(seen.contains("SCHED_BATCH"), "{seen}");
     Ok(())
 }

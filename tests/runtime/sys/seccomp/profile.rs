@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use docker_dive::sys::seccomp::{Action, Architecture, Compare, Condition, Policy, Rule};
+use docker_dive::oci::seccomp::Seccomp;
+use docker_dive::sys::seccomp::{Architecture, Policy};
 use serde_json::{Value, json};
 
 /// What the containers of Podman get by default, and Docker's but for the calls' answers. From Debian's package
@@ -42,54 +43,14 @@ pub(super) fn installed() -> Result<Value, String> {
     Ok(profile)
 }
 
-/// The same in our words.
+/// The same in the runtime's words.
 pub(super) fn policy(profile: &Value) -> Result<Policy, String> {
-    let rules = profile["syscalls"].as_array().ok_or("no syscalls")?.iter().map(|call| {
-        let names = texts(&call["names"]);
-        let conditions =
-            call["args"].as_array().into_iter().flatten().map(condition).collect::<Result<_, _>>()?;
-        Ok(Rule { names, action: action(&call["action"], &call["errnoRet"])?, conditions })
-    });
-    let architectures = texts(&profile["architectures"]);
-    Ok(Policy {
-        default: action(&profile["defaultAction"], &profile["defaultErrnoRet"])?,
-        architectures: architectures
-            .iter()
-            .map(|name| name.parse().map_err(super::said))
-            .collect::<Result<_, _>>()?,
-        rules: rules.collect::<Result<_, String>>()?,
-    })
+    let profile: Seccomp = serde_json::from_value(profile.clone()).map_err(super::said)?;
+    docker_dive::runtime::seccomp::policy(&profile).map_err(super::said)
 }
 
 pub(super) fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn action(name: &Value, errno: &Value) -> Result<Action, String> {
-    let errno = errno.as_u64().and_then(|errno| u16::try_from(errno).ok()).unwrap_or(1);
-    match name.as_str() {
-        Some("SCMP_ACT_ALLOW") => Ok(Action::Allow),
-        Some("SCMP_ACT_ERRNO") => Ok(Action::Errno(errno)),
-        Some("SCMP_ACT_KILL_PROCESS") => Ok(Action::KillProcess),
-        Some("SCMP_ACT_LOG") => Ok(Action::Log),
-        other => Err(format!("the action {other:?}")),
-    }
-}
-
-fn condition(entry: &Value) -> Result<Condition, String> {
-    let number = |name: &str| entry[name].as_u64().unwrap_or_default();
-    let compare = match entry["op"].as_str() {
-        Some("SCMP_CMP_NE") => Compare::NotEqual(number("value")),
-        Some("SCMP_CMP_LT") => Compare::Less(number("value")),
-        Some("SCMP_CMP_LE") => Compare::LessOrEqual(number("value")),
-        Some("SCMP_CMP_EQ") => Compare::Equal(number("value")),
-        Some("SCMP_CMP_GE") => Compare::GreaterOrEqual(number("value")),
-        Some("SCMP_CMP_GT") => Compare::Greater(number("value")),
-        Some("SCMP_CMP_MASKED_EQ") => Compare::Masked { mask: number("value"), value: number("valueTwo") },
-        other => return Err(format!("the comparison {other:?}")),
-    };
-    let argument = u8::try_from(number("index")).map_err(|error| error.to_string())?;
-    Ok(Condition { argument, compare })
 }
 
 const TABLE: &str = include_str!("../../../../src/sys/seccomp/syscalls.txt");

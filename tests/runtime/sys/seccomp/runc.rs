@@ -12,8 +12,8 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use super::machine::{Call, answer};
-use super::{compiled, edges, profile, said};
+use super::{answer, compiled, edges, profile, said};
+use crate::kit::bpf::Call;
 use crate::kit::{Lab, Outcome};
 
 /// Every number of three architectures, with arguments at the edges of what the profile compares: first under the
@@ -147,24 +147,12 @@ fn theirs(lab: &Lab, bundle: &std::path::Path, profile: &Value) -> Result<Vec<In
     filter
 }
 
-/// `PTRACE_SECCOMP_GET_FILTER` (ptrace(2)): the filter installed last.
+/// The filter installed last, in the words of the runtime's.
 fn filter_of(pid: Pid) -> Result<Vec<Instruction>, String> {
-    const GET_FILTER: libc::c_uint = 0x420c;
     ptrace::attach(pid).map_err(|errno| format!("ptrace(2) PTRACE_ATTACH {pid}: {errno}"))?;
     waitpid(pid, Some(WaitPidFlag::__WALL)).map_err(said)?;
-    let ask = |into: *mut Instruction| {
-        #[allow(unsafe_code)]
-        // SAFETY: with a null pointer the kernel only counts; otherwise the caller has room for what was counted, and
-        // the process stands still in between.
-        let answer = unsafe { libc::ptrace(GET_FILTER, pid.as_raw(), 0_usize, into) };
-        usize::try_from(answer)
-            .map_err(|_| format!("PTRACE_SECCOMP_GET_FILTER: {}", nix::errno::Errno::last()))
-    };
-    let count = ask(std::ptr::null_mut());
-    let filter = count.and_then(|count| {
-        let mut filter = vec![Instruction { code: 0, jt: 0, jf: 0, k: 0 }; count];
-        ask(filter.as_mut_ptr()).map(|_| filter)
-    });
+    let filter = step_06::seccomp::filter_of(pid);
     ptrace::detach(pid, None).map_err(said)?;
-    filter
+    let ours = |i: &step_06::bpf::Instruction| Instruction { code: i.code, jt: i.yes, jf: i.no, k: i.value };
+    filter.map(|filter| filter.iter().map(ours).collect()).map_err(said)
 }
