@@ -1,17 +1,16 @@
 //! Docker itself, as it is installed here: what the book tells of it, seen.
 //!
-//! Each case starts a [`machine`] with containerd and dockerd in it. What a release decides, a snapshot tells of one
+//! Each case starts a [`Machine`] with containerd and dockerd in it. What a release decides, a snapshot tells of one
 //! release, and its case needs that one; what holds of all is asserted beside it.
 
 use crate::kit::{Case, Lab, Need, Outcome, case};
 use crate::steps::snapshot;
 
 mod engines;
-pub(super) mod machine;
 mod normal;
 mod sockets;
 
-use machine::Machine;
+use crate::kit::docker::{self, Machine};
 
 /// The releases that the snapshots tell of: those of Debian 12.
 const RELEASES: [Need; 3] = [
@@ -21,7 +20,7 @@ const RELEASES: [Need; 3] = [
 ];
 
 pub(super) fn cases() -> Vec<Case> {
-    let needs = [&machine::NEEDS[..], &RELEASES].concat();
+    let needs = [&docker::NEEDS[..], &RELEASES].concat();
     let all = [&needs[..], &engines::NEEDS].concat();
     let case_of = |name: &str, body: fn(&Lab) -> Outcome| case(format!("docker: {name}"), &needs, body);
     let case_with = |programs: &[&'static str], name: &str, body: fn(&Lab) -> Outcome| {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::docker::machine;
+use crate::kit::docker::NEEDS as MACHINE;
 use crate::kit::{Case, Lab, Need, Outcome, Ran, case};
 
 mod docker;
@@ -57,7 +57,7 @@ pub(crate) fn cases() -> Vec<Case> {
         ),
         case("trace: a lesson by its number, and what is none", &[], lesson),
     ];
-    let needs = [&machine::NEEDS[..], &[strace]].concat();
+    let needs = [&MACHINE[..], &[strace]].concat();
     cases.push(case(
         "trace: docker run behind the socket, every call that strace sees",
         &needs,

@@ -10,6 +10,7 @@ use workbook::lab;
 
 mod bin;
 pub(crate) mod bpf;
+pub(crate) mod docker;
 mod faults;
 mod need;
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::machine::Machine;
 use super::{normal, sockets};
+use crate::kit::docker::Machine;
 use crate::kit::{Lab, Need, Outcome};
 use crate::steps::snapshot;
 

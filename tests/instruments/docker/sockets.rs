@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use super::machine::{Machine, Setup};
 use super::normal;
+use crate::kit::docker::{Machine, Setup};
 use crate::kit::{Lab, Outcome};
 use crate::steps::snapshot;
 

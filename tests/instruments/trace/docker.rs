@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use super::strace::{self, Calls};
 use super::{signal, status_of, traced_behind, until};
-use crate::instruments::docker::machine::Machine;
+use crate::kit::docker::Machine;
 use crate::kit::{Lab, Outcome};
 
 /// In the host's cgroup namespace: in one of its own runc makes directories in the container's trees as well, which have

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::kit::{Lab, Need, Outcome, Ran};
+use super::{Lab, Need, Outcome, Ran};
 
 /// What a case needs that starts one.
-pub(in crate::instruments) const NEEDS: [Need; 9] = [
+pub(crate) const NEEDS: [Need; 9] = [
     Need::Root,
     Need::Cgroups,
     Need::Program("docker"),
@@ -50,13 +50,13 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How its dockerd is started: the settings beside those that every machine has, and the program that starts it, if any.
 #[derive(Debug, Default)]
-pub(in crate::instruments) struct Setup {
-    pub(in crate::instruments) daemon: serde_json::Map<String, Value>,
-    pub(in crate::instruments) launcher: &'static str,
+pub(crate) struct Setup {
+    pub(crate) daemon: serde_json::Map<String, Value>,
+    pub(crate) launcher: &'static str,
 }
 
 /// The machine.
-pub(in crate::instruments) struct Machine {
+pub(crate) struct Machine {
     outer: Child,
     init: String,
     group: String,
@@ -64,14 +64,14 @@ pub(in crate::instruments) struct Machine {
 
 impl Machine {
     /// Starts it, waits for its daemons, and gives them an image by the name of busybox, which no network is needed for.
-    pub(in crate::instruments) fn start(lab: &Lab) -> Result<Self, String> {
+    pub(crate) fn start(lab: &Lab) -> Result<Self, String> {
         let machine = Self::boot(lab, &Setup::default())?;
         machine.is_up(lab)?;
         Ok(machine)
     }
 
     /// Starts it, and waits for nothing but its process 1.
-    pub(in crate::instruments) fn boot(lab: &Lab, setup: &Setup) -> Result<Self, String> {
+    pub(crate) fn boot(lab: &Lab, setup: &Setup) -> Result<Self, String> {
         // The group's name is one that the lab looks for.
         let group = format!("{}{}.docker", kit::scratch::PREFIX, lab.lab().name());
         // A cgroup namespace of its own is the default with version 2. With it the same calls make the container
@@ -105,7 +105,7 @@ impl Machine {
     }
 
     /// Waits until dockerd answers, and gives it the image.
-    pub(in crate::instruments) fn is_up(&self, lab: &Lab) -> Outcome {
+    pub(crate) fn is_up(&self, lab: &Lab) -> Outcome {
         let answers = until("dockerd answers", || {
             self.run(lab, &["docker", "version"]).is_ok_and(|ran| ran.status == 0)
         });
@@ -123,18 +123,18 @@ impl Machine {
     }
 
     /// The control group below which its containers are.
-    pub(in crate::instruments) fn group(&self) -> &str {
+    pub(crate) fn group(&self) -> &str {
         &self.group
     }
 
     /// The words that lead into it, before a command.
-    pub(in crate::instruments) fn door(&self, lab: &Lab) -> Vec<String> {
+    pub(crate) fn door(&self, lab: &Lab) -> Vec<String> {
         let here = format!("--wd={}", lab.dir().display());
         ["nsenter", "-t", &self.init, "-m", "-n", "-u", "-i", "-p", &here, "--"].map(str::to_owned).to_vec()
     }
 
     /// A command in it. The instruments are in its PATH.
-    pub(in crate::instruments) fn command(&self, lab: &Lab, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, lab: &Lab, words: &[&str]) -> Command {
         let door = self.door(lab);
         let mut command = lab.command(&door[0]);
         let path = format!("{}:{PATH}", lab.bin("").display());
@@ -148,32 +148,32 @@ impl Machine {
     }
 
     /// Runs a command in it, to its end.
-    pub(in crate::instruments) fn run(&self, lab: &Lab, words: &[&str]) -> Result<Ran, String> {
+    pub(crate) fn run(&self, lab: &Lab, words: &[&str]) -> Result<Ran, String> {
         Ran::of(self.command(lab, words).stdin(Stdio::null()))
     }
 
     /// Runs a line of a shell in it.
-    pub(in crate::instruments) fn shell(&self, lab: &Lab, line: &str) -> Result<Ran, String> {
+    pub(crate) fn shell(&self, lab: &Lab, line: &str) -> Result<Ran, String> {
         self.run(lab, &["sh", "-c", line])
     }
 
     /// What a terminal would show of a line of a shell in it: both outputs, in their order, whatever became of it.
-    pub(in crate::instruments) fn shows(&self, lab: &Lab, line: &str) -> Result<String, String> {
+    pub(crate) fn shows(&self, lab: &Lab, line: &str) -> Result<String, String> {
         self.shell(lab, &format!("exec 2>&1; {line}")).map(|ran| ran.stdout)
     }
 
     /// Waits until a line of a shell succeeds in it.
-    pub(in crate::instruments) fn until(&self, lab: &Lab, what: &str, line: &str) -> Outcome {
+    pub(crate) fn until(&self, lab: &Lab, what: &str, line: &str) -> Outcome {
         until(what, || self.shell(lab, line).is_ok_and(|ran| ran.status == 0))
     }
 
     /// Waits until nobody is a zombie in it: it stands in the list of processes until its parent has reaped it.
-    pub(in crate::instruments) fn settles(&self, lab: &Lab) -> Outcome {
+    pub(crate) fn settles(&self, lab: &Lab) -> Outcome {
         self.until(lab, "the zombies are gone", "! ps -e -o args | grep -q '[d]efunct'")
     }
 
     /// Process numbers of its daemons, as the host has them.
-    pub(in crate::instruments) fn daemons(&self) -> Result<[String; 2], String> {
+    pub(crate) fn daemons(&self) -> Result<[String; 2], String> {
         let children = format!("/proc/{0}/task/{0}/children", self.init);
         let children = fs::read_to_string(children).map_err(|error| error.to_string())?;
         let find = |name: &str| {
