@@ -13,7 +13,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kit::{Doing, Error, Result};
+use kit::{Doing, Error, Result, term};
 use serde_json::Value;
 
 pub mod config;
@@ -75,6 +75,13 @@ impl Bundle {
             ));
         }
         Ok(Self { dir: dir.to_owned(), root, config, unapplied })
+    }
+
+    /// Says what is not applied.
+    pub fn tell_unapplied(&self) {
+        for field in &self.unapplied {
+            term::note(format_args!("not applied: {} ({})", field.path, field.by));
+        }
     }
 
     /// Refuses what would not be applied, for who wants all or nothing.

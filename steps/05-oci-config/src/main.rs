@@ -1,12 +1,11 @@
 //! Step 05: the container of step 04, described by a bundle's config.json.
 
-use std::ffi::OsString;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
+use clap::{Parser, Subcommand};
+use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::sethostname;
@@ -33,63 +32,33 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Run a bundle, or a command in a bundle that is made for it, and exit as it does
-    Run(Run),
+    Run(cli::RunBundle),
     /// Write a config.json to begin with, as `runc spec` does
-    Spec {
-        /// For who is not root: with a user namespace
-        #[arg(long)]
-        rootless: bool,
-        /// The bundle
-        #[arg(long, default_value = ".", value_name = "DIR")]
-        bundle: PathBuf,
-    },
+    Spec(cli::WriteSpec),
     /// Assemble the root of the demonstration into a directory of yours
     Rootfs(cli::AssembleRootfs),
-}
-
-#[derive(Args)]
-#[group(skip)]
-struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    strict: bool,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    rootfs: Option<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    command: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
     kit::start();
     kit::finish(match Cli::parse().verb {
         Some(Verb::Run(run)) => run_bundle(&run),
-        Some(Verb::Spec { rootless, bundle }) => spec::write(&bundle, rootless).map(|()| 0),
+        Some(Verb::Spec(to)) => spec::write(&to.bundle, to.rootless).map(|()| 0),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
         None => demonstration::demonstrate(),
     })
 }
 
-fn run_bundle(run: &Run) -> Result<u8> {
+fn run_bundle(run: &cli::RunBundle) -> Result<u8> {
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let bundle = match (&run.bundle, &made) {
         (Some(dir), _) => Bundle::load(dir)?,
         (None, made) => spec::bundle_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
     let bundle = if run.strict { bundle.strictly()? } else { bundle };
-    for field in &bundle.unapplied {
-        term::note(format_args!("not applied: {} ({})", field.path, field.by));
-    }
-    let program = if run.command.is_empty() {
-        Program::new(&bundle.config.process.args)
-    } else {
-        Program::new(&run.command)
-    };
-    container(&bundle, &program?.env(&bundle.config.process.env)?)
+    bundle.tell_unapplied();
+    let process = &bundle.config.process;
+    container(&bundle, &Program::new(&run.words(&process.args))?.env(&process.env)?)
 }
 
 /// The container so far.

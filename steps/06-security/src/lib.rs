@@ -29,6 +29,7 @@ pub mod labels;
 pub mod landlock;
 mod mount_all;
 pub mod numbers;
+pub mod options;
 pub mod paths;
 pub mod policy;
 pub mod resolve;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs, term};
+use kit::{Doing, Error, Result, Rootfs, Tier, cli, rootfs};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::sethostname;
@@ -15,14 +15,12 @@ use step_02::{Clone3, ids, mounts, spawn};
 use step_03::Cgroup;
 use step_04::{bind_to_itself, pivot_into};
 use step_05::{Bundle, mount};
+use step_06::options::Run;
 use step_06::{Confinement, mount_all, spec};
 
 mod demonstration;
 mod filter;
 mod matrix;
-mod options;
-
-use options::Run;
 
 /// Lesson 06: root with less than root's power.
 ///
@@ -39,14 +37,7 @@ enum Verb {
     /// Run a bundle, or a command in a bundle that is made for it, and exit as it does
     Run(Run),
     /// Write a config.json to begin with, as `runc spec` does
-    Spec {
-        /// For who is not root: with a user namespace
-        #[arg(long)]
-        rootless: bool,
-        /// The bundle
-        #[arg(long, default_value = ".", value_name = "DIR")]
-        bundle: PathBuf,
-    },
+    Spec(cli::WriteSpec),
     /// Disassemble the filter of a bundle, or of the configuration that this step writes
     Filter {
         /// The bundle
@@ -63,7 +54,7 @@ fn main() -> ExitCode {
     kit::start();
     kit::finish(match Cli::parse().verb {
         Some(Verb::Run(run)) => run_bundle(&run),
-        Some(Verb::Spec { rootless, bundle }) => spec::write(&bundle, rootless).map(|()| 0),
+        Some(Verb::Spec(to)) => spec::write(&to.bundle, to.rootless).map(|()| 0),
         Some(Verb::Filter { bundle }) => filter::show(bundle.as_deref()),
         Some(Verb::Matrix) => matrix::show(),
         Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir).map(|()| 0),
@@ -71,22 +62,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn run_bundle(run: &Run) -> Result<u8> {
+fn run_bundle(asked: &Run) -> Result<u8> {
+    let run = &asked.run;
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let (bundle, mut confinement) = match (&run.bundle, &made) {
         (Some(dir), _) => step_06::load(dir)?,
         (None, made) => spec::bundle_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
     let bundle = if run.strict { bundle.strictly()? } else { bundle };
-    for field in &bundle.unapplied {
-        term::note(format_args!("not applied: {} ({})", field.path, field.by));
-    }
-    confinement.writable = (!run.writable.is_empty()).then(|| run.writable.clone());
+    bundle.tell_unapplied();
+    confinement.writable = asked.only_writable();
     let process = &bundle.config.process;
-    let program = match run.command.as_slice() {
-        [] => Program::new(&process.args)?,
-        words => Program::new(words)?,
-    };
+    let program = Program::new(&run.words(&process.args))?;
     let (program, cgroup) = (program.env(&process.env)?, cgroup_for(&bundle)?);
     let outcome = container(&bundle, &confinement, cgroup.as_ref(), &program);
     cgroup.map_or(Ok(()), Cgroup::remove).and(outcome)

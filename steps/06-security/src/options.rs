@@ -1,27 +1,25 @@
-//! The options of `step-06 run`.
+//! The options of `run`, from this lesson on.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use kit::cli;
 
 /// What is run, and how.
-#[derive(Args)]
+#[derive(Debug, Clone, Args)]
 #[group(skip)]
-pub(crate) struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    pub(crate) bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    pub(crate) strict: bool,
+pub struct Run {
+    /// What lesson 05 can be asked.
+    #[command(flatten)]
+    pub run: cli::RunBundle,
     /// By Landlock, nothing may be written but below this place; may be given again
     #[arg(long, value_name = "PATH")]
-    pub(crate) writable: Vec<PathBuf>,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    pub(crate) rootfs: Option<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) command: Vec<OsString>,
+    pub writable: Vec<PathBuf>,
+}
+
+impl Run {
+    /// The only places that may be written to, if any are named.
+    pub fn only_writable(&self) -> Option<Vec<PathBuf>> {
+        (!self.writable.is_empty()).then(|| self.writable.clone())
+    }
 }

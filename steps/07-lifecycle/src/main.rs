@@ -1,6 +1,5 @@
 //! Step 07: the container of step 06, with a life that is longer than a command.
 
-use std::ffi::OsString;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,6 +8,7 @@ use clap::Parser;
 use kit::scratch::Scratch;
 use kit::{Doing, Error, Result, Rootfs, rootfs, term};
 use step_00::Program;
+use step_06::options::Run;
 use step_07::{Plan, Store, clone_binary, delete, spec, terminal};
 
 mod commands;
@@ -22,7 +22,7 @@ mod screen;
 mod stage;
 
 use create::Order;
-use options::{Cli, Create, Run, Verb};
+use options::{Cli, Create, Verb};
 
 fn main() -> ExitCode {
     kit::start();
@@ -48,7 +48,7 @@ impl Cli {
             Some(Verb::Kill { id, signal }) => commands::kill(&container(id)?, *signal),
             Some(Verb::Delete { force, id }) => commands::delete(&store()?, id, *force),
             Some(Verb::Console { socket }) => screen::sit_at(socket),
-            Some(Verb::Spec { rootless, bundle }) => spec::write(bundle, *rootless),
+            Some(Verb::Spec(to)) => spec::write(&to.bundle, to.rootless),
             Some(Verb::Rootfs(rootfs)) => rootfs::assemble(&rootfs.dir),
         };
         done.map(|()| 0)
@@ -59,7 +59,7 @@ fn create_bundle(store: &Store, create: &Create) -> Result<()> {
     let plan = Plan::load(&create.bundle)?;
     let process = &plan.bundle.config.process;
     let program = Program::new(&process.args)?.env(&process.env)?;
-    tell_unapplied(&plan);
+    plan.bundle.tell_unapplied();
     let console = match (&create.console_socket, plan.terminal) {
         (Some(socket), true) => Some(UnixStream::connect(socket).doing("connect(2)", socket)?),
         (None, false) => None,
@@ -76,21 +76,20 @@ fn create_bundle(store: &Store, create: &Create) -> Result<()> {
     commands::create(store, &create.id, &order).map(drop)
 }
 
-fn run_bundle(run: &Run) -> Result<u8> {
+fn run_bundle(asked: &Run) -> Result<u8> {
     // First of all: with it goes what killed runs have left.
     let scratch = Scratch::new_after(&delete::bury)?;
+    let run = &asked.run;
     let made = run.bundle.is_none().then(|| Rootfs::at_or_assembled(run.rootfs.as_deref())).transpose()?;
     let plan = match (&run.bundle, &made) {
         (Some(dir), _) => Plan::load(dir)?,
         (None, made) => spec::plan_for(made.as_ref().map_or(Path::new("rootfs"), Rootfs::path))?,
     };
     let mut plan = if run.strict { plan.strictly()? } else { plan };
-    plan.confinement.writable = (!run.writable.is_empty()).then(|| run.writable.clone());
-    tell_unapplied(&plan);
+    plan.confinement.writable = asked.only_writable();
+    plan.bundle.tell_unapplied();
     let process = &plan.bundle.config.process;
-    let words = process.args.iter().map(OsString::from).collect();
-    let command = if run.command.is_empty() { &words } else { &run.command };
-    let program = Program::new(command)?.env(&process.env)?;
+    let program = Program::new(&run.words(&process.args))?.env(&process.env)?;
     let store = Store::open(Some(&scratch.path().join("state")))?;
     if plan.terminal && !terminal::is_ours() {
         term::note("not applied: process.terminal (standard input is no terminal)");
@@ -100,10 +99,4 @@ fn run_bundle(run: &Run) -> Result<u8> {
     let size = terminal::size(std::io::stdin()).ok().or(plan.size);
     let order = Order { plan: &plan, program: &program, detached: false, console, size, killed_at: None };
     commands::run(&store, &order, seat.as_ref())
-}
-
-fn tell_unapplied(plan: &Plan) {
-    for field in &plan.bundle.unapplied {
-        term::note(format_args!("not applied: {} ({})", field.path, field.by));
-    }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use kit::cli;
+use step_06::options::Run;
 use step_07::signals;
 
 use crate::create::Milestone;
@@ -58,14 +59,7 @@ pub(crate) enum Verb {
     /// Make, start and delete a container, and exit as its program does
     Run(Run),
     /// Write a config.json to begin with, as `runc spec` does
-    Spec {
-        /// For who is not root: with a user namespace
-        #[arg(long)]
-        rootless: bool,
-        /// The bundle
-        #[arg(long, default_value = ".", value_name = "DIR")]
-        bundle: PathBuf,
-    },
+    Spec(cli::WriteSpec),
     /// Assemble the root of the demonstration into a directory of yours
     Rootfs(cli::AssembleRootfs),
 }
@@ -83,24 +77,4 @@ pub(crate) struct Create {
     /// End this command there as `kill -9` would, to see what it leaves
     #[arg(long, value_enum, value_name = "MILESTONE")]
     pub(crate) killed_at: Option<Milestone>,
-}
-
-#[derive(Args)]
-#[group(skip)]
-pub(crate) struct Run {
-    /// A directory with a config.json and the root that it names
-    #[arg(long, value_name = "DIR", conflicts_with = "rootfs")]
-    pub(crate) bundle: Option<PathBuf>,
-    /// Refuse a configuration of which any field would not be applied
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// A root directory of yours for the bundle that is made
-    #[arg(long, value_name = "DIR")]
-    pub(crate) rootfs: Option<PathBuf>,
-    /// By Landlock, nothing may be written but below this place; may be given again
-    #[arg(long, value_name = "PATH")]
-    pub(crate) writable: Vec<PathBuf>,
-    /// Instead of process.args
-    #[arg(required_unless_present = "bundle", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) command: Vec<OsString>,
 }
