@@ -116,14 +116,17 @@ pub(super) fn may_make(place: &Place) -> bool {
 /// Makes the cgroups. Errors: those of mkdir(2), with the directory; [`Kind::Busy`] for one that somebody else has made since
 /// the plan was: it is none of ours then, and written down so.
 pub(super) fn make(places: &mut [Place]) -> Result<()> {
-    places.iter_mut().try_for_each(make_one)
+    // Beside version 1 no limit is written to version 2, and a controller that is handed on there is one that other runtimes
+    // take for a host that they do not know.
+    let pure = places.iter().all(|place| place.version() == Version::Two);
+    places.iter_mut().try_for_each(|place| make_one(place, pure))
 }
 
-fn make_one(place: &mut Place) -> Result<()> {
+fn make_one(place: &mut Place, pure: bool) -> Result<()> {
     let relative = place.dir.strip_prefix(&place.top).unwrap_or(&place.dir);
     let mut dir = place.top.clone();
     for name in relative.components() {
-        if place.version() == Version::Two {
+        if pure {
             enable_controllers(&dir);
         }
         let above = dir.clone();
