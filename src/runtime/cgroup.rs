@@ -116,17 +116,21 @@ pub(super) fn may_make(place: &Place) -> bool {
 /// Makes the cgroups. Errors: those of mkdir(2), with the directory; [`Kind::Busy`] for one that somebody else has made since
 /// the plan was: it is none of ours then, and written down so.
 pub(super) fn make(places: &mut [Place]) -> Result<()> {
-    // Beside version 1 no limit is written to version 2, and a controller that is handed on there is one that other runtimes
-    // take for a host that they do not know.
-    let pure = places.iter().all(|place| place.version() == Version::Two);
-    places.iter_mut().try_for_each(|place| make_one(place, pure))
+    let limits = version_of_limits(places);
+    places.iter_mut().try_for_each(|place| make_one(place, limits))
 }
 
-fn make_one(place: &mut Place, pure: bool) -> Result<()> {
+/// The version that limits are written to: where there is any of version 1, the one of version 2 beside it has none to enforce.
+fn version_of_limits(places: &[Place]) -> Version {
+    if places.iter().any(|place| place.version() == Version::One) { Version::One } else { Version::Two }
+}
+
+fn make_one(place: &mut Place, limits: Version) -> Result<()> {
     let relative = place.dir.strip_prefix(&place.top).unwrap_or(&place.dir);
     let mut dir = place.top.clone();
     for name in relative.components() {
-        if pure {
+        // Beside version 1 a controller that is handed on is one that other runtimes take for a host that they do not know.
+        if limits == Version::Two {
             enable_controllers(&dir);
         }
         let above = dir.clone();
@@ -195,12 +199,11 @@ fn inherit_cpuset(dir: &Path, above: &Path) -> Result<()> {
 
 /// Writes the limits. Errors name the field that asks for what is not to be had, or the file that refuses.
 pub(super) fn limit(places: &[Place], resources: &Resources) -> Result<()> {
-    let unified = !places.iter().any(|place| place.version() == Version::One);
-    let version = if unified { Version::Two } else { Version::One };
+    let version = version_of_limits(places);
     for write in value::writes(resources, version)? {
-        let place = places
-            .iter()
-            .find(|place| unified || place.controllers.iter().any(|name| *name == write.controller));
+        let place = places.iter().find(|place| {
+            version == Version::Two || place.controllers.iter().any(|name| *name == write.controller)
+        });
         let Some(place) = place else {
             let reason = format!("no cgroup hierarchy has the controller {:?}", write.controller);
             return Err(Error::refused(Kind::Unsupported, "config.json", write.field, reason));
@@ -247,5 +250,36 @@ impl Entrances {
             nix::unistd::write(tasks, b"0").doing("write \"0\" to", tasks.as_fd())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A place in a tree of plain files, of which the top has a controller to hand on.
+    fn place(top: &Path, controllers: &[&str]) -> Place {
+        fs::create_dir(top).expect("made");
+        fs::write(top.join("cgroup.controllers"), "hugetlb\n").expect("written");
+        fs::write(top.join("cgroup.subtree_control"), "").expect("written");
+        let controllers = controllers.iter().map(|name| (*name).to_owned()).collect();
+        Place { dir: top.join("c"), controllers, top: top.to_owned(), ours: vec![top.join("c")] }
+    }
+
+    fn handed_on(place: &Place) -> String {
+        fs::read_to_string(place.top.join("cgroup.subtree_control")).expect("read")
+    }
+
+    #[test]
+    fn controllers_are_handed_on_where_version_2_stands_alone() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let mut pure = [place(&dir.path().join("pure"), &[])];
+        make(&mut pure).expect("made");
+        assert_eq!(handed_on(&pure[0]), "+hugetlb");
+
+        let mut hybrid = [place(&dir.path().join("two"), &[]), place(&dir.path().join("one"), &["pids"])];
+        make(&mut hybrid).expect("made");
+        assert_eq!(hybrid.each_ref().map(handed_on), ["", ""]);
+        assert!(hybrid.iter().all(|place| place.dir.is_dir()));
     }
 }
